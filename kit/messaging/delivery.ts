@@ -83,17 +83,13 @@ export async function deliver<Definition extends MessageDefinition>(
 ): Promise<void> {
   const { source, metrics } = settings;
   const startedAt = performance.now();
-  metrics.inFlight.inc({ source });
+  metrics.started();
   const attempted = await attempt(runtime, settings, delivery);
   const settled = await settle(settings, delivery, attempted.failure);
-  metrics.inFlight.dec({ source });
-
   const durationMs = performance.now() - startedAt;
   const { message } = attempted;
   const name = message?.name ?? 'unknown';
-  metrics.duration.observe({ source, name, outcome: settled.outcome }, durationMs / 1000);
-  if (message)
-    metrics.age.observe({ source, name }, Math.max(0, (Date.now() - Date.parse(message.occurred_at)) / 1000));
+  metrics.ended(message, settled.outcome, durationMs);
   runtime.log[LEVELS[settled.outcome]](
     {
       source,
@@ -132,11 +128,10 @@ async function attempt<Definition extends MessageDefinition>(
       requestId: parsed.trace.request_id,
       traceparent: parsed.trace.traceparent,
     });
-    const context: MessageContext = {
-      attempt: delivery.attempt,
-      log: runtime.log.child({ message_id: parsed.id, request_id: trace.requestId }),
-      closing: runtime.closing,
-    };
+    const context = contextOf(runtime, delivery.attempt, {
+      messageId: parsed.id,
+      requestId: trace.requestId,
+    });
     const handled = withTrace(trace, async () => settings.handle(parsed, context));
     await withTimeout(handled, settings.timeoutMs, `handling ${parsed.name}`);
     return { message };
@@ -147,6 +142,23 @@ async function attempt<Definition extends MessageDefinition>(
     if (message && trace?.span !== undefined)
       endSpan(trace, spanOf(settings, message, delivery.attempt, error));
   }
+}
+
+function contextOf(
+  { log, closing }: Runtime,
+  attempt: number,
+  { messageId, requestId }: { messageId: string; requestId: string },
+): MessageContext {
+  let own: Logger | undefined;
+  return {
+    attempt,
+    closing,
+    // Most messages are handled without a line of their own.
+    get log() {
+      own ??= log.child({ message_id: messageId, request_id: requestId });
+      return own;
+    },
+  };
 }
 
 function definitionOf(

@@ -48,7 +48,7 @@ export function consumeJobs<Definition extends JobDefinition>(
     handle: options.handle,
     maxAttempts,
     timeoutMs: HANDLE_TIMEOUT_MS,
-    metrics: deliveryMetrics(runtime),
+    metrics: deliveryMetrics(runtime, tube),
   };
   const pace = options.retry ?? RETRY;
 

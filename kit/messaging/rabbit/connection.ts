@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { credentialsOf } from '../../config/urls';
 import { type Runtime, withTimeout } from '../../core/runtime';
+import { writeTogether } from './write-together';
 
 /** A connection to one node. */
 export interface NodeConnection {
@@ -79,6 +80,7 @@ async function openNode(runtime: Runtime, url: string, isOneOfSeveral: boolean) 
     ...brokerCredentials(url),
     clientProperties: { connection_name: runtime.name },
   });
+  writeTogether(connection);
   const resource: NodeConnection = { connection, node, isBlocked: false };
   connection.on('blocked', (reason) => {
     resource.isBlocked = true;

@@ -63,7 +63,7 @@ export function consumeEvents<Definition extends EventDefinition>(
     handle: options.handle,
     maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
     timeoutMs: HANDLE_TIMEOUT_MS,
-    metrics: deliveryMetrics(runtime),
+    metrics: deliveryMetrics(runtime, consumer),
   };
   const publishers = publisherCheck(runtime.identity, rabbit);
   const running = new Set<Promise<void>>();

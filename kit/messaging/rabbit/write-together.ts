@@ -1,0 +1,19 @@
+import { Socket } from 'node:net';
+import type { ChannelModel } from 'amqplib';
+
+/**
+ * Lets the frames of one turn of the event loop leave with one system call. The library writes each frame on its own, and
+ * an acknowledgement has 21 bytes: writing them took a third of a consumer's CPU.
+ */
+export function writeTogether({ connection }: ChannelModel): void {
+  if (!('stream' in connection && connection.stream instanceof Socket)) return;
+  const { stream } = connection;
+  const { write } = stream;
+  stream.write = (...sent: unknown[]) => {
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      setImmediate(() => stream.uncork());
+    }
+    return Reflect.apply(write, stream, sent);
+  };
+}
