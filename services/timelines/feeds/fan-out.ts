@@ -59,12 +59,10 @@ const NOBODY: Batch = { readers: [], next: undefined };
 /** The readers of each post that still exists. */
 async function findBatches(deps: FanOutDeps, fanOuts: readonly FanOut[]): Promise<Map<FanOut, Batch>> {
   const { database } = deps;
-  const [existing, merged] = await Promise.all([
-    followers.listExisting(database, distinct(fanOuts, 'postId')),
-    followers.listMergedAmong(database, distinct(fanOuts, 'authorId')),
-  ]);
+  const existing = await followers.listExisting(database, [...new Set(fanOuts.map(({ postId }) => postId))]);
   const present = fanOuts.filter(({ postId }) => existing.has(postId));
-  const isMerged = (fanOut: FanOut) => fanOut.afterFollower === null && merged.has(fanOut.authorId);
+  const isMerged = ({ postId, afterFollower }: FanOut) =>
+    afterFollower === null && existing.get(postId)?.isMerged === true;
   const fannedOut = present.filter((fanOut) => !isMerged(fanOut));
   const pages = await followers.listFollowersOfEach(
     database,
@@ -102,7 +100,3 @@ async function becomesMerged(
   mergedAuthors.invalidate();
   return true;
 }
-
-const distinct = <Key extends 'postId' | 'authorId'>(fanOuts: readonly FanOut[], key: Key): string[] => [
-  ...new Set(fanOuts.map((fanOut) => fanOut[key])),
-];

@@ -1,4 +1,4 @@
-import { and, count, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
+import { and, count, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Database } from '#kit/mysql/database';
 import { follows, people, posts } from '../schema';
 
@@ -7,6 +7,11 @@ export interface FollowersPage {
   readonly after: string | null;
   readonly limit: number;
 }
+
+const SELECT = sql.raw('(select ');
+const FOLLOWERS_OF = sql.raw(' as page, follower_id from follows where active = true and followee_id = ');
+const AFTER = sql.raw(' and follower_id > ');
+const LIMIT = sql.raw(' order by follower_id limit ');
 
 /**
  * The next followers of several people, in the order of their ids, with one statement.
@@ -19,40 +24,37 @@ export async function listFollowersOfEach(
 ): Promise<string[][]> {
   const followersOf = pages.map((): string[] => []);
   if (pages.length === 0) return followersOf;
-  const selects = pages.map(
-    ({ followeeId, after, limit }, page) => sql`(select ${page} as page, ${follows.followerId} as follower_id
-      from ${follows} where ${and(
-        eq(follows.followeeId, followeeId),
-        eq(follows.active, true),
-        after === null ? undefined : gt(follows.followerId, after),
-      )} order by ${follows.followerId} limit ${limit})`,
-  );
-  const rows = await database
-    .select({ page: sql`page`.mapWith(Number), id: sql`follower_id`.mapWith(follows.followerId) })
-    .from(sql`(${sql.join(selects, sql` union all `)}) as followers`)
-    .orderBy(sql`page`, sql`follower_id`);
-  for (const { page, id } of rows) followersOf[page]?.push(id);
-  return followersOf;
+  // Of ready parts: the builder took a tenth of a busy process for it.
+  const selects = pages.map(({ followeeId, after, limit }, page) => {
+    const id = sql.param(followeeId, follows.followeeId);
+    const next = after === null ? LIMIT : sql`${AFTER}${sql.param(after, follows.followerId)}${LIMIT}`;
+    return sql`${SELECT}${page}${FOLLOWERS_OF}${id}${next}${limit})`;
+  });
+  const [result]: unknown[] = await database.execute(sql.join(selects, sql` union all `));
+  for (const { page, follower_id } of result as FollowerRow[]) followersOf[page]?.push(idOf(follower_id));
+  // A union has no order of its own, though it usually keeps that of its parts.
+  return followersOf.map((ids) => ids.sort());
 }
 
-/** The posts among `ids` that are not deleted. */
-export async function listExisting(database: Database, ids: readonly string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
+const idOf = (bytes: Buffer) => String(follows.followerId.mapFromDriverValue(bytes));
+
+interface FollowerRow {
+  readonly page: number;
+  readonly follower_id: Buffer;
+}
+
+/** The posts among `ids` that are not deleted, and whether those of their authors are merged at read time. */
+export async function listExisting(
+  database: Database,
+  ids: readonly string[],
+): Promise<Map<string, { isMerged: boolean }>> {
+  if (ids.length === 0) return new Map();
   const rows = await database
-    .select({ id: posts.id })
+    .select({ id: posts.id, isMerged: people.mergedAtRead })
     .from(posts)
+    .leftJoin(people, eq(people.id, posts.authorId))
     .where(and(inArray(posts.id, [...ids]), isNull(posts.deletedAt)));
-  return new Set(rows.map((row) => row.id));
-}
-
-/** The people among `ids` whose posts are merged at read time. */
-export async function listMergedAmong(database: Database, ids: readonly string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
-  const rows = await database
-    .select({ id: people.id })
-    .from(people)
-    .where(and(inArray(people.id, [...ids]), eq(people.mergedAtRead, true)));
-  return new Set(rows.map((row) => row.id));
+  return new Map(rows.map(({ id, isMerged }) => [id, { isMerged: isMerged ?? false }]));
 }
 
 /** Whether a person has at least this many followers; counts no further. */
