@@ -7,9 +7,7 @@ import { isDuplicate } from '#kit/mysql/failures';
 import type { TimelinesDeps } from '../deps';
 import type { NewPost, QueuedPost } from '../model';
 import { publishAttachments } from './attachments';
-import { changesOfNewPost } from './changes';
 import { commitPost } from './commit';
-import { deliverToOwnFeed } from './create';
 import { type Draft, parseDraft } from './draft';
 import { postExists } from './read-store';
 import { resolveDraft } from './resolve';
@@ -74,13 +72,11 @@ export async function createAcceptedPost(
   if (await postExists(deps.database, id)) return false;
   const post = await resolveDraft(deps, author, draft);
   try {
-    await commitPost(deps.database, id, post);
+    await commitPost(deps, id, post);
   } catch (failure) {
     if (isDuplicate(failure, 'PRIMARY')) return false;
     throw failure;
   }
-  deps.outbox.wake();
-  deliverToOwnFeed(deps, author.id, id);
-  await Promise.all([deps.changes.announce(changesOfNewPost(id, post)), publishAttachments(deps, id, post)]);
+  await publishAttachments(deps, id, post);
   return true;
 }

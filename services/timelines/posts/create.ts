@@ -1,13 +1,11 @@
 import type { Caller } from '#kit/auth/caller';
 import { idempotent, type RequestKey, type StoredResponse } from '#kit/http/idempotency';
 import type { TimelinesDeps } from '../deps';
-import { deliverToFeeds } from '../feeds/store';
 import type { NewPost, Post } from '../model';
 import { personOf } from '../people/person';
 import { openViewer } from '../people/viewer';
 import { asPublished, publishAttachments } from './attachments';
-import { changesOfNewPost } from './changes';
-import { commitPost } from './commit';
+import { commitPost, makeKnown } from './commit';
 import { parseDraft } from './draft';
 import { findShown } from './find';
 import { findLikes, UNKNOWN_LIKES } from './likes';
@@ -39,10 +37,10 @@ export async function createPost(
   let response: StoredResponse<Post>;
   if (request.key === null) {
     const prepared = await prepare();
-    await commitPost(deps.database, prepared.id, prepared.post);
+    await commitPost(deps, prepared.id, prepared.post);
     written = prepared;
     response = prepared.response;
-  } else
+  } else {
     response = await idempotent(deps.database, keyed, async () => {
       const prepared = await prepare();
       return async (transaction) => {
@@ -51,13 +49,10 @@ export async function createPost(
         return prepared.response;
       };
     });
-  deps.outbox.wake();
-  if (written === undefined) return withCurrentQuote(deps, caller.id, response);
-  deliverToOwnFeed(deps, caller.id, written.id);
-  await Promise.all([
-    deps.changes.announce(changesOfNewPost(written.id, written.post)),
-    publishAttachments(deps, written.id, written.post),
-  ]);
+    if (written === undefined) return withCurrentQuote(deps, caller.id, response);
+    await makeKnown(deps, [written]);
+  }
+  await publishAttachments(deps, written.id, written.post);
   return response;
 }
 
@@ -110,11 +105,4 @@ async function likesOfNewPost(deps: TimelinesDeps, post: ResolvedPost): Promise<
   if (original === undefined) return { count: 0, isLiked: false };
   const [likes = UNKNOWN_LIKES] = await findLikes(deps, post.author.id, [original.id]);
   return likes;
-}
-
-/** Lets authors read their own post at once. Best effort: the fan-out delivers it as well. */
-export function deliverToOwnFeed(deps: TimelinesDeps, authorId: string, postId: string): void {
-  deliverToFeeds(deps.redis, [authorId], [postId], deps.homeSize).catch((failure: unknown) => {
-    deps.runtime.log.debug({ err: failure, post_id: postId }, 'own feed not updated; left to the fan-out');
-  });
 }
