@@ -14,7 +14,7 @@ import { polls } from '.';
 import type { PollsDeps } from './deps';
 import { pollsGrpc } from './grpc';
 import { sharesOf } from './rules';
-import { erasePerson, pollsTable } from './store';
+import { erasePerson, pollsTable, showPoll } from './store';
 
 const runtime = testRuntime('polls');
 const tokens = await testTokens();
@@ -30,6 +30,8 @@ const table = {
 
 /** `<blocker>><blocked>`, as the users service would respond. */
 const blocked = new Set<string>();
+/** `<follower>><followee>` */
+const followed = new Set<string>();
 let isUsersUnavailable = false;
 const users: PollsDeps['users'] = {
   async checkRelationship({ user_id, other_id }) {
@@ -38,7 +40,7 @@ const users: PollsDeps['users'] = {
       blocked_by_user: blocked.has(`${user_id}>${other_id}`),
       blocked_by_other: blocked.has(`${other_id}>${user_id}`),
       muted_by_user: false,
-      user_follows_other: false,
+      user_follows_other: followed.has(`${user_id}>${other_id}`),
       other_follows_user: false,
     };
   },
@@ -287,6 +289,39 @@ test('routes for authenticated callers reject anonymous ones', async () => {
       expect((await call(method, path.replaceAll(/:\w+/g, 'anything'), { body: {} })).status).toBe(401);
 });
 
+test('a poll of followers-only posts is for the author and their followers, until a public post shows it', async () => {
+  const { id, author } = await createPoll();
+  const [follower, blockedOne, stranger] = [await person(), await person(), await person()];
+  for (const one of [follower, blockedOne]) followed.add(`${one.id}>${author.id}`);
+  blocked.add(`${author.id}>${blockedOne.id}`);
+  const statuses = async (one: { authorization?: string }) => [
+    (await call('GET', `/polls/${id}`, one)).status,
+    (await call('GET', `/polls/${id}/results`, one)).status,
+    one.authorization === undefined
+      ? null
+      : (await call('POST', `/polls/${id}/vote`, { ...one, body: { option: 'Water?' } })).status,
+  ];
+  const show = (visibility: 'public' | 'followers', authorId = author.id) =>
+    showPoll(table, { id, authorId, visibility });
+  await show('followers', stranger.id);
+  expect(await statuses({})).toEqual([200, 200, null]);
+  await show('followers');
+  expect(await statuses(author)).toEqual([200, 200, 422]);
+  expect(await statuses(follower)).toEqual([200, 200, 422]);
+  for (const one of [stranger, blockedOne]) expect(await statuses(one)).toEqual([404, 404, 404]);
+  expect(await statuses({})).toEqual([404, 404, null]);
+  expect((await call('GET', `/polls/${id}`, author)).body).not.toHaveProperty('visibility');
+  const invalid = { authorization: 'Bearer of.another.day' };
+  expect((await call('GET', `/polls/${id}/results`, invalid)).status).toBe(404);
+  isUsersUnavailable = true;
+  expect(await statuses(follower)).toEqual([503, 503, 503]);
+  isUsersUnavailable = false;
+  for (const visibility of ['public', 'followers'] as const) await show(visibility);
+  expect(await statuses(stranger)).toEqual([200, 200, 422]);
+  expect((await call('GET', `/polls/${id}/results`, invalid)).status).toBe(200);
+  await showPoll(table, { id: uuidv7(), authorId: author.id, visibility: 'followers' });
+});
+
 test('other services learn who made a poll, and nothing of one that does not exist', async () => {
   const server = {
     host: '127.0.0.1',
@@ -303,8 +338,13 @@ test('other services learn who made a poll, and nothing of one that does not exi
   const client = permittedClient(runtime, { service: 'polls', definition, registry });
   const [{ id, author }, orphan] = [await createPoll(), await createPoll()];
   await erasePerson(table, orphan.author.id);
-  const { polls: found } = await client.getPolls({ ids: [id, uuidv7(), 'no-uuid', orphan.id] });
-  expect(found).toEqual([{ id, author_id: author.id }]);
+  const found = async () => (await client.getPolls({ ids: [id, uuidv7(), 'no-uuid', orphan.id] })).polls;
+  expect(await found()).toEqual([{ id, author_id: author.id }]);
+  await client.showPoll({ id, author_id: author.id, visibility: 'followers' });
+  expect(await found()).toEqual([{ id, author_id: author.id, visibility: 'followers' }]);
+  const invalid = { id, author_id: author.id, visibility: 'mentioned' };
+  const refused: unknown = await client.showPoll(invalid).catch((failure: unknown) => failure);
+  expect(refused).toMatchObject({ status: 422 });
   const tooMany = Array.from({ length: 101 }, () => id);
   const refusal: unknown = await client.getPolls({ ids: tooMany }).catch((failure: unknown) => failure);
   expect(refusal).toMatchObject({ status: 422 });

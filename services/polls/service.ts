@@ -42,14 +42,14 @@ export async function createPoll(deps: PollsDeps, caller: Caller, input: NewPoll
 }
 
 export async function readPoll(deps: PollsDeps, caller: Caller | null, id: string): Promise<Poll> {
-  const poll = await requirePoll(deps, id);
+  const poll = await requireReadablePoll(deps, caller, id);
   const view = viewOf(poll, deps.now());
   if (caller === null) return view;
   return { ...view, voted_by_me: await store.hasVoted(deps.table, poll.id, caller.id) };
 }
 
 export async function vote(deps: PollsDeps, caller: Caller, id: string, input: Vote): Promise<Results> {
-  const poll = await requirePoll(deps, id);
+  const poll = await requireReadablePoll(deps, caller, id);
   const choices = choicesOf(poll, input);
   if (isClosed(poll, deps.now())) throw new PollClosed();
   await requireNoBlock(deps, caller, poll);
@@ -57,8 +57,8 @@ export async function vote(deps: PollsDeps, caller: Caller, id: string, input: V
   return resultsOf(deps, poll);
 }
 
-export async function readResults(deps: PollsDeps, id: string): Promise<Results> {
-  return resultsOf(deps, await requirePoll(deps, id));
+export async function readResults(deps: PollsDeps, caller: Caller | null, id: string): Promise<Results> {
+  return resultsOf(deps, await requireReadablePoll(deps, caller, id));
 }
 
 function choicesOf(poll: store.PollRecord, { option, options }: Vote): number[] {
@@ -118,17 +118,33 @@ async function resultsOf(deps: PollsDeps, poll: store.PollRecord): Promise<Resul
   };
 }
 
-/** @throws PollNotFound */
-async function requirePoll(deps: PollsDeps, id: string): Promise<store.PollRecord> {
+/**
+ * A poll that only followers-only posts show is for those who may read them: to everybody else it does not exist.
+ *
+ * @throws PollNotFound; DependencyUnavailable where users cannot say who follows
+ */
+async function requireReadablePoll(
+  deps: PollsDeps,
+  caller: Caller | null,
+  id: string,
+): Promise<store.PollRecord> {
   const poll = isUuid(id) ? await store.findPoll(deps.table, id) : undefined;
-  if (poll === undefined) throw new PollNotFound();
+  if (poll === undefined || !(await mayRead(deps, caller, poll))) throw new PollNotFound();
   return poll;
+}
+
+async function mayRead(deps: PollsDeps, caller: Caller | null, poll: store.PollRecord): Promise<boolean> {
+  if (poll.visibility !== 'followers' || poll.author_id === null) return true;
+  if (caller === null) return false;
+  if (caller.id === poll.author_id) return true;
+  const relationship = await deps.users.checkRelationship({ user_id: caller.id, other_id: poll.author_id });
+  return relationship.user_follows_other && !relationship.blocked_by_user && !relationship.blocked_by_other;
 }
 
 const isClosed = (poll: store.PollRecord, nowMs: number) =>
   poll.expires_at !== null && poll.expires_at <= nowMs;
 
-const viewOf = ({ removed_at: _, ...poll }: store.PollRecord, nowMs: number): Poll => ({
+const viewOf = ({ removed_at: _, visibility: __, ...poll }: store.PollRecord, nowMs: number): Poll => ({
   ...poll,
   options: [...poll.options],
   created_at: new Date(poll.created_at).toISOString(),

@@ -1,6 +1,7 @@
 import {
   type AttributeValue,
   BatchGetItemCommand,
+  ConditionalCheckFailedException,
   type CreateTableCommandInput,
   DeleteItemCommand,
   GetItemCommand,
@@ -8,6 +9,7 @@ import {
   TransactionCanceledException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
+  UpdateItemCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
@@ -27,7 +29,12 @@ export interface PollRecord {
   readonly expires_at: number | null;
   /** Seconds since 1970, when DynamoDB deletes all items of the poll; undefined retains them. Set by `insertPoll`. */
   readonly removed_at?: number | undefined;
+  /** Of the posts that show it; undefined while none has, and for polls of before there was a visibility. */
+  readonly visibility?: PollVisibility | undefined;
 }
+
+/** `followers`: for the author and their followers. */
+export type PollVisibility = 'public' | 'followers';
 
 export type VoteOutcome = 'counted' | 'already-voted' | 'closed' | 'contended';
 
@@ -80,7 +87,7 @@ export async function enableTimeToLive({ client, name }: PollsTable): Promise<vo
  */
 export async function insertPoll(
   { client, name }: PollsTable,
-  poll: Omit<PollRecord, 'removed_at'>,
+  poll: Omit<PollRecord, 'removed_at' | 'visibility'>,
   options: { retentionMs: number | null; announcesEnd: boolean },
 ): Promise<boolean> {
   const { retentionMs, announcesEnd } = options;
@@ -155,7 +162,7 @@ export async function findPoll({ client, name }: PollsTable, id: string): Promis
 
 function pollOf(item: Record<string, AttributeValue>): PollRecord {
   const { id, author_id, question, options, multiple, hide_results_until_end, ...times } = unmarshall(item);
-  const { created_at, expires_at, removed_at } = times;
+  const { created_at, expires_at, removed_at, visibility } = times;
   return {
     id,
     author_id,
@@ -166,7 +173,30 @@ function pollOf(item: Record<string, AttributeValue>): PollRecord {
     created_at,
     expires_at,
     removed_at,
+    visibility,
   };
+}
+
+/**
+ * Records that a post shows a poll of its author. What a public post has shown stays public: its readers know it. No effect
+ * on a poll that does not exist or is somebody else's.
+ */
+export async function showPoll(
+  { client, name }: PollsTable,
+  { id, authorId, visibility }: { id: string; authorId: string; visibility: PollVisibility },
+): Promise<void> {
+  const isUnset = visibility === 'public' ? '' : ' and attribute_not_exists(#visibility)';
+  const command = new UpdateItemCommand({
+    TableName: name,
+    Key: marshall(keyOfPoll(id)),
+    UpdateExpression: 'SET #visibility = :visibility',
+    ConditionExpression: `author_id = :author${isUnset}`,
+    ExpressionAttributeNames: { '#visibility': 'visibility' },
+    ExpressionAttributeValues: marshall({ ':visibility': visibility, ':author': authorId }),
+  });
+  await client.send(command).catch((failure: unknown) => {
+    if (!(failure instanceof ConditionalCheckFailedException)) throw failure;
+  });
 }
 
 export async function hasVoted({ client, name }: PollsTable, id: string, personId: string): Promise<boolean> {

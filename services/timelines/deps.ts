@@ -24,7 +24,7 @@ export interface TimelinesDeps {
   readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'getUsers' | 'getUserByUsername'>;
   readonly likes: Pick<GrpcClient<LikesServiceDefinition>, 'getCounts' | 'listLikedPosts'>;
   readonly media: Pick<GrpcClient<MediaServiceDefinition>, 'getFiles' | 'publishFiles'>;
-  readonly polls: Pick<GrpcClient<PollsServiceDefinition>, 'getPolls'>;
+  readonly polls: Pick<GrpcClient<PollsServiceDefinition>, 'getPolls' | 'showPoll'>;
   readonly nextId: () => Promise<string>;
   /** Maximum length of a post in characters. */
   readonly postMaxLength: number;

@@ -25,6 +25,7 @@ const parts = {
     getPolls: async ({ ids }: { ids: string[] }) => ({
       polls: ids.includes(poll) ? [{ id: poll, author_id: owner }] : [],
     }),
+    showPoll: async () => ({}),
   },
 } as unknown as Parameters<typeof startTimelines>[1];
 

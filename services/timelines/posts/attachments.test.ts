@@ -14,6 +14,8 @@ const runtime = testRuntime('timelines-attachments');
 let isUnavailable = false;
 let isPublishingLost = false;
 const authorsByPoll = new Map<string, string>();
+/** The posts that polls have been told of, by their visibility. */
+const shownPolls = new Map<string, string[]>();
 const whileAvailable = async <Result>(call: () => Promise<Result>): Promise<Result> => {
   if (isUnavailable) throw new DependencyUnavailable();
   return call();
@@ -33,8 +35,18 @@ const service = await startTimelines(runtime, {
       whileAvailable(async () => ({
         polls: ids
           .filter((id) => authorsByPoll.has(id))
-          .map((id) => ({ id, author_id: authorsByPoll.get(id) })),
+          .map((id) => ({
+            id,
+            author_id: authorsByPoll.get(id),
+            // A public post makes it public for ever.
+            visibility: [...(shownPolls.get(id) ?? [])].sort().at(-1),
+          })),
       })),
+    showPoll: ({ id = '', visibility = '' }) =>
+      whileAvailable(async () => {
+        shownPolls.set(id, [...(shownPolls.get(id) ?? []), visibility]);
+        return {};
+      }),
   },
 });
 const { call, deps, join, relate, storage } = service;
@@ -81,6 +93,17 @@ describe('attachments', () => {
     expect(mediaIn(picture)).toMatchObject([{ type: 'image/png' }]);
     expect(mediaIn(await call('GET', `/posts/id/${picture.body.id}`))).toEqual(mediaIn(picture));
     expect((await publish(author, { text: '', media_ids: [] })).status).toBe(422);
+  });
+
+  test('a poll is told what kind of post shows it, before the post is written, until a public one has', async () => {
+    const author = await join('ivy');
+    const poll = pollOf(author);
+    for (const visibility of ['followers', 'followers', 'public', 'followers', 'public'])
+      expect((await publish(author, { poll_id: poll, visibility })).status).toBe(201);
+    expect(shownPolls.get(poll)).toEqual(['followers', 'public']);
+    const [other, failing] = [await join('jon'), pollOf(author)];
+    expect((await publish(other, { poll_id: failing, visibility: 'followers' })).status).toBe(422);
+    expect(shownPolls.has(failing)).toBe(false);
   });
 
   test("files and polls of others, and unknown ones, are refused by name, and nobody's file is published", async () => {

@@ -7,7 +7,7 @@ import type { Draft } from './draft';
 const FILES_DEADLINE_MS = 250;
 
 /**
- * Looks up the files and the poll of a draft, which must be the author's own.
+ * Looks up the files and the poll of a draft, which must be the author's own. The poll becomes as visible as the post.
  *
  * @returns the files
  * @throws ValidationFailed for what does not exist, is somebody else's or was rejected; DependencyUnavailable
@@ -15,7 +15,7 @@ const FILES_DEADLINE_MS = 250;
 export async function resolveAttachments(
   deps: TimelinesDeps,
   authorId: string,
-  { mediaIds, pollId }: Draft,
+  { mediaIds, pollId, visibility }: Draft,
 ): Promise<FileSummary[]> {
   const { files: usable, polls } = await lookUp(deps, authorId, { mediaIds, pollId });
   const errors: FieldError[] = mediaIds.flatMap((id, index) =>
@@ -23,9 +23,13 @@ export async function resolveAttachments(
       ? []
       : { field: `media_ids.${index}`, message: 'Expected the id of a usable file of your own' },
   );
-  if (pollId !== null && !polls.some((poll) => poll.id === pollId))
+  const poll = polls.find(({ id }) => id === pollId);
+  if (pollId !== null && poll === undefined)
     errors.push({ field: 'poll_id', message: 'Expected the id of a poll of your own' });
   if (errors.length > 0) throw new ValidationFailed({ errors });
+  // Before the post is written: its poll is never open to more people than the post.
+  if (poll !== undefined && poll.visibility !== visibility && poll.visibility !== 'public')
+    await deps.polls.showPoll({ id: poll.id, author_id: authorId, visibility });
   return usable;
 }
 

@@ -18,7 +18,21 @@ export interface GetPollsResponse {
 export interface PollSummary {
   id: string;
   /** Unset when the account of the author was deleted. */
-  author_id?: string | undefined;
+  author_id?:
+    | string
+    | undefined;
+  /** `public` or `followers`, of the posts that show it; unset while none has. */
+  visibility?: string | undefined;
+}
+
+export interface ShowPollRequest {
+  id: string;
+  author_id: string;
+  /** Of the post: `public` or `followers`. */
+  visibility: string;
+}
+
+export interface ShowPollResponse {
 }
 
 function createBaseGetPollsRequest(): GetPollsRequest {
@@ -114,7 +128,7 @@ export const GetPollsResponse: MessageFns<GetPollsResponse> = {
 };
 
 function createBasePollSummary(): PollSummary {
-  return { id: "", author_id: undefined };
+  return { id: "", author_id: undefined, visibility: undefined };
 }
 
 export const PollSummary: MessageFns<PollSummary> = {
@@ -124,6 +138,9 @@ export const PollSummary: MessageFns<PollSummary> = {
     }
     if (message.author_id !== undefined) {
       writer.uint32(18).string(message.author_id);
+    }
+    if (message.visibility !== undefined) {
+      writer.uint32(26).string(message.visibility);
     }
     return writer;
   },
@@ -157,6 +174,117 @@ export const PollSummary: MessageFns<PollSummary> = {
             message.author_id = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.visibility = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShowPollRequest(): ShowPollRequest {
+  return { id: "", author_id: "", visibility: "" };
+}
+
+export const ShowPollRequest: MessageFns<ShowPollRequest> = {
+  encode(message: ShowPollRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.author_id !== "") {
+      writer.uint32(18).string(message.author_id);
+    }
+    if (message.visibility !== "") {
+      writer.uint32(26).string(message.visibility);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPollRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPollRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.author_id = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.visibility = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShowPollResponse(): ShowPollResponse {
+  return {};
+}
+
+export const ShowPollResponse: MessageFns<ShowPollResponse> = {
+  encode(_: ShowPollResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShowPollResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShowPollResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -185,6 +313,21 @@ export const PollsServiceDefinition = {
       responseStream: false,
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
+        _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
+      },
+    },
+    /**
+     * Makes a poll of the author as visible as a post that shows it. One that a public post has shown stays public. No
+     * effect on a poll that does not exist or is somebody else's.
+     */
+    showPoll: {
+      name: "ShowPoll",
+      requestType: ShowPollRequest as typeof ShowPollRequest,
+      requestStream: false,
+      responseType: ShowPollResponse as typeof ShowPollResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
         _unknownFields: { 409874: [Buffer.from([9, 116, 105, 109, 101, 108, 105, 110, 101, 115]) as Buffer] },
       },
     },
