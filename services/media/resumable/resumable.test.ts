@@ -311,6 +311,11 @@ describe('a resumable upload', () => {
     expect((await send('POST', '/files/tus', { 'upload-length': '10', 'tus-resumable': '0.2' })).status).toBe(
       400,
     );
+    for (const bytes of [[0xff], [0xed, 0xa0, 0x80], [0xc0, 0xaf], [0x61, 0xc3]]) {
+      const names = `filename ${Buffer.from(bytes).toString('base64')}`;
+      const badly = await send('POST', '/files/tus', { 'upload-length': '10', 'upload-metadata': names });
+      expect([badly.status, (await badly.json()).code]).toEqual([400, 'upload.refused']);
+    }
     const path = (await create(4, { filename: 'a.png' })).headers.get('location') ?? '';
     const refused = await sendChunk(path, 0, Buffer.from('<a/>'));
     expect([refused.status, (await refused.json()).code]).toEqual([415, 'file.type-not-allowed']);

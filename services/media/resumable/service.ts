@@ -81,6 +81,7 @@ export function openResumableUploads(deps: MediaDeps, folder: string): Resumable
     getFileIdFromRequest: (request) => new URL(request.url).pathname.split('/').at(-1),
     async onUploadCreate(_request, { size = 0, metadata = {} }) {
       const caller = requireCaller();
+      requireUtf8(metadata);
       readUploadFields(valuesOf(metadata));
       const [used, staged] = await Promise.all([
         readUsage(deps.database, caller.id),
@@ -168,6 +169,19 @@ async function storeUpload(
   });
   await finishUpload(deps, id, created.id);
   return created.id;
+}
+
+/**
+ * The library puts U+FFFD in place of bytes that are no UTF-8.
+ *
+ * @throws UploadRefused
+ */
+function requireUtf8(metadata: Record<string, string | null>): void {
+  if (Object.values(metadata).some((value) => value?.includes('\ufffd')))
+    throw new UploadRefused({
+      detail: 'Values in Upload-Metadata must be UTF-8.',
+      headers: { 'tus-resumable': '1.0.0' },
+    });
 }
 
 const valuesOf = (metadata: Record<string, string | null>): Map<string, string[]> =>
