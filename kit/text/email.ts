@@ -12,8 +12,8 @@ export interface EmailAddress {
 /** RFC 5321, section 4.5.3.1, in octets. */
 const MAX_LOCAL_BYTES = 64;
 const MAX_ADDRESS_BYTES = 254;
-/** RFC 5321 `Dot-string`, with the letters, marks and digits of RFC 6531. No quoted strings: no mail provider issues them. */
-const ATOM = /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+$/u;
+/** RFC 5321 `Dot-string`, with the letters, marks and digits of RFC 6531. No quoted strings: no mail provider issues them; no mark without its letter. */
+const ATOM = /^(?!\p{M})[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+$/u;
 const DOMAIN_OPTIONS = {
   checkBidi: true,
   checkHyphens: true,

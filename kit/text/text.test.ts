@@ -172,6 +172,7 @@ describe('e-mail addresses', () => {
       'jose@exa_mple.com',
       `${'a'.repeat(65)}@example.com`,
     ],
+    ...['\u0301a@example.com', 'a.\u0301b@example.com', 'a\ufe0f@example.com', 'a\u{e0041}@example.com'],
     ...[`a@${'b'.repeat(64)}.com`, 'a\u202eb@example.com', '"a b"@example.com', 'jose', ''],
   ])('%j is refused', (typed) => expect(parseEmail(typed)).toBeNull());
 });
