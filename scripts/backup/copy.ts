@@ -61,7 +61,7 @@ export async function copyStores(
     held = await holdMessages(settings.amqpUrls);
     await Bun.sleep(settleMs);
     cut = await cutAt(settings, redis, maxFrozenMs);
-    const messages = held.messages();
+    const messages = await held.messages();
     await held.release();
     report(`Copying the state of ${cut.at.toISOString()}; writes waited for ${cut.frozenMs} ms`);
     const parts: Part[] = [];

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise';
+import { authorityOf } from '#kit/core/address';
 import { createMysqlPool, type MysqlAddress } from '#kit/mysql/database';
 import { systemProgram } from '../../infra/programs';
 
@@ -21,7 +22,7 @@ export interface TableDigest {
 const LOCK_SECONDS = 10;
 
 export function groupsOf(addresses: readonly MysqlAddress[]): DatabaseGroup[] {
-  const groups = Map.groupBy(addresses, ({ host, port, user }) => `${user}@${host}:${port}`);
+  const groups = Map.groupBy(addresses, ({ host, port, user }) => `${user}@${authorityOf(host, port)}`);
   return [...groups.values()].flatMap((group) => {
     const [address] = group;
     return address === undefined ? [] : [{ address, databases: group.map(({ database }) => database) }];

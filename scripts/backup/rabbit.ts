@@ -29,8 +29,8 @@ const queueNames = (): string[] =>
 
 /** What is waiting at RabbitMQ, while the system goes on. */
 export interface HeldMessages {
-  /** Everything that waited in a queue, or has been published since. */
-  messages(): CopiedMessage[];
+  /** Everything that waited in a queue, or was published between then and this call. */
+  messages(): Promise<CopiedMessage[]>;
   /** Gives what waited back to its queues. */
   release(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export async function holdMessages(urls: readonly string[]): Promise<HeldMessage
   const { connection } = await connectToAny(urls);
   const copied: CopiedMessage[] = [];
   try {
-    await tap(connection, (message) => copied.push(copyOf(message, message.fields)));
+    const tapped = await tap(connection, (message) => copied.push(copyOf(message, message.fields)));
     const channel = await connection.createChannel();
     for (const queue of await existing(connection, queueNames()))
       await channel.consume(queue, (message) => {
@@ -51,7 +51,11 @@ export async function holdMessages(urls: readonly string[]): Promise<HeldMessage
       });
     await untilSilent(() => copied.length);
     return {
-      messages: () => [...copied],
+      async messages() {
+        await tapped.flush();
+        await untilSilent(() => copied.length);
+        return [...copied];
+      },
       // What is not acknowledged returns to its place.
       release: () => connection.close(),
     };
@@ -61,15 +65,38 @@ export async function holdMessages(urls: readonly string[]): Promise<HeldMessage
   }
 }
 
-/** A queue of this connection, bound to all events. */
-async function tap(connection: ChannelModel, take: (message: ConsumeMessage) => void): Promise<void> {
+/**
+ * A queue of this connection, bound to all events.
+ *
+ * @returns `flush`, which resolves once everything that was published before has been taken
+ */
+async function tap(
+  connection: ChannelModel,
+  take: (message: ConsumeMessage) => void,
+): Promise<{ flush(): Promise<void> }> {
   const channel = await connection.createChannel();
   const { queue } = await channel.assertQueue('', { exclusive: true });
   for (const exchange of new Set(EVENTS.map((event) => event.exchange))) {
     await channel.assertExchange(exchange, 'topic', { durable: true });
     await channel.bindQueue(queue, exchange, '#');
   }
-  await channel.consume(queue, (message) => message !== null && take(message), { noAck: true });
+  // A message that was confirmed before is in the queue before this one.
+  const marks = new Map<string, () => void>();
+  const receive = (message: ConsumeMessage | null) => {
+    if (message === null) return;
+    const mark = message.fields.exchange === '' ? marks.get(String(message.properties.messageId)) : undefined;
+    if (mark === undefined) take(message);
+    else mark();
+  };
+  await channel.consume(queue, receive, { noAck: true });
+  return {
+    flush: () =>
+      new Promise((resolve) => {
+        const messageId = crypto.randomUUID();
+        marks.set(messageId, resolve);
+        channel.sendToQueue(queue, Buffer.alloc(0), { messageId });
+      }),
+  };
 }
 
 async function existing(connection: ChannelModel, queues: readonly string[]): Promise<string[]> {

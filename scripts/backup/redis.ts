@@ -1,4 +1,5 @@
 import { createClient, RESP_TYPES } from 'redis';
+import { authorityOf } from '#kit/core/address';
 
 /** One server that holds keys. */
 type Node = ReturnType<typeof connectTo>;
@@ -125,13 +126,15 @@ async function addressesIn(url: string): Promise<string[]> {
   const listed = url.split(/,(?=rediss?\+)/);
   const first = new URL((listed[0] ?? '').trim().replace(/^redis(s?)\+\w+:/, 'http:'));
   const at = (host: string, port: string | number) => {
-    const address = new URL(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
+    const address = new URL(`http://${authorityOf(host, Number(port))}`);
     address.username = first.username;
     address.password = first.password;
     return address.href.replace(/^http:/, `redis${secure}:`).replace(/\/$/, '');
   };
   const asked = await connected(
-    kind === 'cluster' ? at(first.hostname, first.port || 6379) : `redis${secure}://${first.host}`,
+    kind === 'cluster'
+      ? at(first.hostname.replace(/^\[|\]$/g, ''), first.port || 6379)
+      : `redis${secure}://${first.host}`,
   );
   try {
     if (kind === 'sentinel') {

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
-import results from '../bench/results.json';
-import type { Results } from '../bench/support/result-types';
-import { capacityFor, constantsFrom } from './capacity';
+import results from '../../bench/results.json';
+import type { Results } from '../../bench/support/result-types';
+import { capacityFor, constantsFrom } from './main';
 
 const constants = constantsFrom(results as Results);
 

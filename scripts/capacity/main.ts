@@ -1,8 +1,8 @@
-import results from '../bench/results.json';
-import type { Results } from '../bench/support/result-types';
+import results from '../../bench/results.json';
+import type { Results } from '../../bench/support/result-types';
 
 /**
- * What a number of people needs, computed from what was measured: `bun scripts/capacity.ts [people…]`. The assumptions and
+ * What a number of people needs, computed from what was measured: `bun scripts/capacity/main.ts [people…]`. The assumptions and
  * the result for 10^6, 10^7 and 10^8 people are in docs/SCALING.md.
  */
 
