@@ -78,6 +78,8 @@ function distinct(logged: readonly LoggedStatement[]): Statement[] {
   return [...found.values()];
 }
 
+const isSmall = (service: string, table: string) => SMALL.has(table) || SMALL.has(`${service}.${table}`);
+
 const isScattered = (service: string, table: string, shape: string) =>
   SCATTERED.some(
     (one) => (one.service ?? service) === service && one.table === table && one.shape.test(shape),
@@ -161,7 +163,7 @@ async function scansIn(database: string, ofDatabase: readonly Statement[]): Prom
       if (/^insert (?!.*\bselect\b)/i.test(shape) || BACKFILL.test(shape)) continue;
       const [plan] = await connection.query<RowDataPacket[]>(`explain ${text}`);
       for (const { table, type } of plan)
-        if (['ALL', 'index'].includes(type) && tables.has(table) && !SMALL.has(`${service}.${table}`))
+        if (['ALL', 'index'].includes(type) && tables.has(table) && !isSmall(service, table))
           scans.push(`${service}.${table}: ${shape}`);
     }
     return scans;

@@ -100,6 +100,7 @@ export const BACKFILL = /`email_key` is null/;
 
 /** Tables whose rows are few whatever the number of people, so that reading all of them is right. */
 export const SMALL: ReadonlySet<string> = new Set([
+  'leases',
   ...['timelines.stream_head', 'users.unlocked_profiles', 'users.authorization_changes'],
   ...['auth.signing_keys', 'auth.revoked_tokens', 'users.roles', 'users.permissions', 'media.category'],
 ]);

@@ -29,6 +29,8 @@ const OUTBOX: Sharding = { by: 'aggregate_id', sequence: 'id' };
 const SHARED: Readonly<Record<string, Sharding>> = {
   // Read at the start, under a lock.
   __drizzle_migrations: 'first',
+  // Of kit/mysql, where a database has it: a row for each process that makes ids, and for each singleton.
+  leases: 'first',
   idempotency_keys: by('id'),
   inbox: by('message_id'),
   outbox: OUTBOX,
