@@ -46,10 +46,15 @@ async function statementsOf(round: number): Promise<readonly Statement[]> {
   const known = rounds[round];
   if (known !== undefined) return known;
   const log = await startQueryLog(pool);
-  await doHotUseCases(url, `plan${round}`);
-  const logged = distinct(await log.stop());
-  rounds[round] = logged;
-  return logged;
+  let logged: LoggedStatement[] = [];
+  try {
+    await doHotUseCases(url, `plan${round}`);
+  } finally {
+    logged = await log.stop();
+  }
+  const statements = distinct(logged);
+  rounds[round] = statements;
+  return statements;
 }
 
 /** What is found in the statements of every round: jobs in the background send theirs now and then. */
