@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
-import { likeChangesChannel } from '#contracts/changes/likes';
+import { LIKES_FAMILY, likeChangesChannel } from '#contracts/changes/likes';
 import type { BrokerUser } from './broker-definitions';
 
-/** What the keys and channels of a process begin with. */
+/** What the keys and channels of a process begin with, on a server and in a Redis Cluster (`Redis.family`). */
 const PREFIXES: Readonly<Record<string, readonly string[]>> = {
   auth: ['auth:'],
   chat: ['chat:'],
   gateway: ['gateway:'],
-  likes: ['likes:'],
+  likes: ['likes:', '{likes}:'],
   timelines: ['timelines:', 'home:'],
 };
 /** Channels of others that a process subscribes to. Redis does not tell subscribing from publishing. */
-const SUBSCRIPTIONS: Readonly<Record<string, readonly string[]>> = { timelines: [likeChangesChannel()] };
+const SUBSCRIPTIONS: Readonly<Record<string, readonly string[]>> = {
+  timelines: [likeChangesChannel(), likeChangesChannel(`{${LIKES_FAMILY}}`)],
+};
 const EVERYTHING = '~* &* +@all';
 
 /**
@@ -27,7 +29,10 @@ export function redisUsers(
   registryGroup = 'rookery',
 ): string {
   const users = processes.flatMap(({ name, password }) => {
-    const prefixes = name === 'registry' ? [`${registryGroup}:registry`] : (PREFIXES[name] ?? []);
+    const prefixes =
+      name === 'registry'
+        ? [`${registryGroup}:registry`, `{${registryGroup}:registry}`]
+        : (PREFIXES[name] ?? []);
     if (prefixes.length === 0) return [];
     const own = prefixes.map((prefix) => `~${prefix}* &${prefix}*`);
     const reach = [...own, ...(SUBSCRIPTIONS[name] ?? []).map((channel) => `&${channel}`)].join(' ');

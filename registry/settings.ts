@@ -1,6 +1,6 @@
 import { type Field, flag, integer, text } from '#kit/config/environment';
+import { redisUrl } from '#kit/config/redis-url';
 import { registryToken } from '#kit/config/secrets';
-import { serverUrl } from '#kit/config/urls';
 import { DEVELOPMENT_HOSTS, invalidHostEntry } from './access/address-policy';
 import { DEFAULT_WATCHERS } from './open-registry';
 
@@ -13,7 +13,7 @@ export const registryFields = {
   /** Further names by which the registry is called; `*.example.com` for all below. */
   REGISTRY_HOSTS: text(''),
   /** Replicas share their table through this Redis; unset, the registry runs standalone. */
-  REGISTRY_REDIS_URL: serverUrl(undefined, { prefix: 'REGISTRY_REDIS', schemes: ['redis', 'rediss'] }),
+  REGISTRY_REDIS_URL: redisUrl(undefined, 'REGISTRY_REDIS'),
   /** The replicas of one group share one table; for several systems on one Redis. */
   REGISTRY_GROUP: text('rookery'),
   /** Maximum open watches and long polls, and those of one address that is no gateway. */

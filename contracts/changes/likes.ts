@@ -13,8 +13,11 @@ export type LikeChange =
   /** Any like may have changed. */
   | 'everything';
 
+/** What the names of the keys and of the channel of likes begin with; in a Redis Cluster it is their hash tag. */
+export const LIKES_FAMILY = 'likes';
+
 /** @param prefix what the names of the keys of likes begin with */
-export const likeChangesChannel = (prefix = 'likes'): string => `${prefix}:changes`;
+export const likeChangesChannel = (prefix = LIKES_FAMILY): string => `${prefix}:changes`;
 
 /** The notification that names everything. One that names a like is `<post id> <person id>`. */
 export const EVERY_LIKE_CHANGED = '* *';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { openRedis, type Redis } from '#kit/redis/client';
+import { openRedis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { headerLine } from '../http1/field-lines';
 import { NO_BODY } from '../http1/framing';

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { redisScript } from '#kit/redis/script';
 import type { RateBucket, RatePolicy } from './rate-policy';
 

@@ -12,6 +12,7 @@ import {
 import { hosts, type ServerAddress } from './hosts';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { addressList, LOOPBACK_RANGES } from './ranges';
+import { redisUrl } from './redis-url';
 import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
 import { servers } from './servers';
 import { serviceKey, serviceKeys } from './service-keys';
@@ -93,7 +94,7 @@ export const mysqlFields = {
 };
 
 export const redisFields = {
-  REDIS_URL: serverUrl('redis://127.0.0.1:16379', { prefix: 'REDIS', schemes: ['redis', 'rediss'] }),
+  REDIS_URL: redisUrl('redis://127.0.0.1:16379', 'REDIS'),
 };
 
 /** One node of RabbitMQ, or several of a cluster. */

@@ -1,8 +1,11 @@
 import { afterAll, expect, test } from 'bun:test';
 import { eventually } from '../../tests/support/eventually';
+import { startFaultProxy } from '../../tests/support/fault-proxy';
+import { breakConnections } from '../../tests/support/redis';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { openChanges } from './changes';
-import { openRedis, type Redis } from './client';
+import { openRedis } from './client';
+import type { Redis } from './commands';
 
 const runtime = testRuntime('changes');
 const options = { url: serverVariable('REDIS_URL'), required: false };
@@ -38,11 +41,11 @@ test('what was published before has been handled when a process knows that it is
 });
 
 test('a broken connection drops what is remembered, before and after it is restored', async () => {
-  const [redis, other] = [await openRedis(runtime, options), await openRedis(runtime, options)];
+  const brokenRuntime = testRuntime('changes-broken');
+  const [redis, other] = [await openRedis(brokenRuntime, options), await openRedis(runtime, options)];
   const { changes, heard, lost } = await listen(redis);
   const before = lost();
-  const id = await redis.sendCommand(['CLIENT', 'ID']);
-  await other.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
+  await breakConnections(options.url, brokenRuntime.name);
   await other.publish(channel, 'missed');
   await eventually(() => lost() > before);
   await eventually(() => changes.current());
@@ -50,24 +53,24 @@ test('a broken connection drops what is remembered, before and after it is resto
   await other.publish(channel, 'received');
   await changes.current();
   expect(heard.at(-1)).toBe('received');
+  await brokenRuntime.close();
 });
 
 test('a notification that could not be published is made up for: everybody drops everything', async () => {
   const writerRuntime = testRuntime('changes-writer');
-  const [redis, other] = [await openRedis(writerRuntime, options), await openRedis(runtime, options)];
-  const [writer, reader] = [await listen(redis), await listen(other)];
+  const proxy = await startFaultProxy(Number(new URL(options.url).port), 'PUBLISH');
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  const redis = await openRedis(writerRuntime, { url, required: false });
+  const [writer, reader] = [await listen(redis), await listen(await openRedis(runtime, options))];
   const lost = reader.lost();
-  const id = await redis.sendCommand(['CLIENT', 'ID']);
-  await other.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
-  // Until the connection is restored, each of these fails.
-  const failed = await writer.changes.publish('unheard').then(
-    () => false,
-    () => true,
-  );
-  expect(failed).toBe(true);
+  proxy.inject({ kind: 'reset' });
+  await expect(writer.changes.publish('unheard')).rejects.toThrow();
+  expect(reader.lost()).toBe(lost);
+  proxy.inject(null);
   await eventually(() => reader.lost() > lost);
   expect(reader.heard).not.toContain('unheard');
   await writerRuntime.close();
+  proxy.stop();
 });
 
 test('a command that failed leaves nothing current until notifications are proven to arrive again', async () => {

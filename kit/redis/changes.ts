@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { repeatEvery } from '../core/repeat';
-import { type Runtime, withTimeout } from '../core/runtime';
-import type { Redis } from './client';
+import type { Runtime } from '../core/runtime';
+import type { Redis } from './commands';
+import { shareSlot } from './slots';
 
 /** While it is not proven that notifications arrive, a proof is attempted this often. */
 const PROVE_EVERY_MS = 500;
-/** The client limits the wait for a connection only, not for a reply: a Redis that has stopped responds to nothing. */
-const PROVE_TIMEOUT_MS = 5_000;
-const REPLY_TIMEOUT_MS = 500;
 const PROOF = 'proof:';
 /** What was published may not have arrived: everything is to be dropped. */
 const MISSED = 'missed';
@@ -18,9 +16,14 @@ export interface Changes {
    * not dropped is then the present state. False while notifications may be missing; nothing is to be remembered then.
    */
   current(): Promise<boolean>;
-  /** The same for a reply that has just been read over the same connection by a command sent after the call began. */
+  /** Whether notifications arrive. What has been loaded meanwhile may be remembered. */
   isReceiving(): boolean;
-  /** A command over the same connection has failed: notifications may be missing as well, until it is proven otherwise. */
+  /**
+   * Whether every reply proves the same as `current`, for the time at which its command was sent: all replies come over the
+   * connection of the notifications. Not so in a cluster.
+   */
+  readonly repliesProve: boolean;
+  /** A command has failed: notifications may be missing as well, until it is proven otherwise. */
   doubt(): void;
   /**
    * Publishes a notification to every process that listens. One that fails is made up for, as soon as Redis responds, by
@@ -36,7 +39,7 @@ export interface ChangesOptions {
   readonly channel: string;
   /** Receives what is published on `channel`. */
   readonly onChange: (message: string) => void;
-  /** Channels of others. */
+  /** Channels of others. In a cluster they share the slot of `channel`, and so its connection. */
   readonly others?: Readonly<Record<string, (message: string) => void>>;
   /** Notifications may have been lost: whatever is remembered is to be dropped. */
   readonly onLost: () => void;
@@ -47,10 +50,17 @@ export interface ChangesOptions {
  * publication. They arrive over the connection of `redis` itself. Redis sends a notification to all its subscribers before
  * it executes the next command, so the reply to a command that is sent after a change was published arrives after the
  * notification (RESP3 delivers both on one connection). When the connection breaks, everything is dropped.
+ *
+ * In a cluster a message to oneself through the same channels' server takes the place of the reply. When their slot gets
+ * another master, everything is dropped. A master that is cut off together with a reader, while writers publish to its
+ * successor, answers that reader until it notices, after `cluster-node-timeout`: that long it may be shown the past.
  */
 export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOptions): Changes {
-  const { channel } = options;
+  const { channel, others = {} } = options;
+  if (redis.isCluster && !shareSlot([channel, ...Object.keys(others)]))
+    throw new Error('The channels of notifications must share a hash slot');
   let receiving = false;
+  let losses = 0;
   let isReported = false;
   let owesNotification = false;
   let proof: string | undefined;
@@ -58,6 +68,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
 
   function lose(): void {
     receiving = false;
+    losses++;
     options.onLost();
   }
 
@@ -68,15 +79,14 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
   }
 
   async function subscribe(): Promise<void> {
-    await redis.unsubscribe();
+    const before = losses;
     await redis.subscribe(channel, onMessage);
-    for (const [other, listener] of Object.entries(options.others ?? {}))
-      await redis.subscribe(other, listener);
+    for (const [other, listener] of Object.entries(others)) await redis.subscribe(other, listener);
     proof = `${PROOF}${randomUUID()}`;
     await redis.publish(channel, proof);
-    // Published over this connection, it has arrived before this reply, or never will.
-    await redis.ping();
-    if (proof !== undefined) throw new Error('a notification did not arrive');
+    // It has arrived by then, or never will.
+    await redis.catchUp(channel);
+    if (proof !== undefined || losses !== before) throw new Error('a notification did not arrive');
     options.onLost();
     receiving = true;
   }
@@ -85,7 +95,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
   async function prove(): Promise<void> {
     if (!redis.isReady) return;
     try {
-      if (!receiving) await withTimeout(subscribe(), PROVE_TIMEOUT_MS, 'subscribing to changes');
+      if (!receiving) await subscribe();
       if (owesNotification) {
         owesNotification = false;
         await publish(MISSED);
@@ -103,16 +113,16 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
 
   async function publish(message: string): Promise<void> {
     try {
-      await withTimeout(redis.publish(channel, message), REPLY_TIMEOUT_MS, 'publishing a change');
+      await redis.publish(channel, message);
     } catch (failure) {
       owesNotification = true;
       throw failure;
     }
   }
 
-  async function ping(): Promise<boolean> {
+  async function catchUp(): Promise<boolean> {
     try {
-      await withTimeout(redis.ping(), REPLY_TIMEOUT_MS, 'pinging Redis');
+      await redis.catchUp(channel);
       return receiving;
     } catch (failure) {
       runtime.log.debug({ err: failure }, 'Redis did not respond');
@@ -121,9 +131,7 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
     }
   }
 
-  redis.on('error', lose);
-  redis.on('end', lose);
-  redis.on('reconnecting', lose);
+  redis.onLost(lose);
   repeatEvery(runtime, 'subscribing to changes', { everyMs: PROVE_EVERY_MS, firstRun: 'now' }, prove);
 
   return {
@@ -133,12 +141,13 @@ export function openChanges(runtime: Runtime, redis: Redis, options: ChangesOpti
       current ??= new Promise((resolve) => {
         setImmediate(() => {
           current = undefined;
-          resolve(ping());
+          resolve(catchUp());
         });
       });
       return current;
     },
     isReceiving: () => receiving,
+    repliesProve: !redis.isCluster,
     doubt: lose,
     publish,
   };

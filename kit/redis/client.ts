@@ -1,33 +1,35 @@
-import { createClient } from 'redis';
-import { backOffMs } from '../core/back-off';
-import type { Runtime } from '../core/runtime';
-import { withTimeout } from '../core/runtime';
+import { type Runtime, withTimeout } from '../core/runtime';
+import { parseRedisAddress } from './address';
+import { openCluster } from './cluster/cluster';
+import type { ClosableRedis, Redis } from './commands';
+import { createRedisEvents, type RedisOptions } from './events';
+import { findMaster, requireMaster } from './sentinel';
+import { openServer } from './server';
 
 const COMMAND_TIMEOUT_MS = 2_000;
-/** Commands waiting for a connection; beyond that they fail immediately instead of filling memory. */
-const QUEUE_LENGTH = 10_000;
-
-export type Redis = ReturnType<typeof connect>;
+/** How long a process waits for Redis when it starts. */
+const OPEN_TIMEOUT_MS = 2_000;
 
 /**
- * Opens Redis. The client reconnects for ever, with jittered back-off, and commands fail immediately while Redis is
- * unavailable. Returns within two seconds even then: a process does not need Redis to start.
+ * Opens Redis. It is connected again for ever, with jittered back-off, and commands fail immediately while it is
+ * unavailable. Returns within seconds even then: a process does not need Redis to start.
  *
+ * @param options.url REDIS_URL (`kit/config/redis-url`)
  * @param options.required whether `/readyz` responds with 503 while Redis is unavailable
+ * @param options.commandTimeoutMs a command waits no longer for its reply; 2 s by default
  */
 export async function openRedis(
   runtime: Runtime,
-  options: { url: string; required: boolean },
+  options: { url: string; required: boolean; commandTimeoutMs?: number },
 ): Promise<Redis> {
-  const redis = connect(options.url);
-  let unavailable = false;
-  redis.on('error', (failure: Error) => {
-    if (!unavailable) runtime.log.warn({ err: failure.message }, 'Redis is unavailable; reconnecting');
-    unavailable = true;
-  });
-  redis.on('ready', () => {
-    if (unavailable) runtime.log.info('Redis is available again');
-    unavailable = false;
+  const events = createRedisEvents(runtime.log);
+  const connected = Promise.withResolvers<void>();
+  events.onReady(connected.resolve);
+  const redis = open(options.url, {
+    name: runtime.name,
+    replyTimeoutMs: options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
+    checksKeys: !runtime.production,
+    events,
   });
   runtime.dependency({
     name: 'redis',
@@ -37,23 +39,21 @@ export async function openRedis(
       return undefined;
     },
   });
-  runtime.onClose('redis', () => redis.destroy());
-  const connected = redis.connect();
-  // The client keeps retrying, and its error event has reported the failure.
-  await withTimeout(connected, COMMAND_TIMEOUT_MS, 'connecting to Redis').catch(() => undefined);
+  runtime.onClose('redis', redis.close);
+  // It goes on connecting, and the failure is in the log.
+  await withTimeout(connected.promise, OPEN_TIMEOUT_MS, 'connecting to Redis').catch(() => undefined);
   return redis;
 }
 
-function connect(url: string) {
-  return createClient({
-    url,
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: QUEUE_LENGTH,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
-    socket: {
-      connectTimeout: 3_000,
-      reconnectStrategy: (attempts: number) => 50 + backOffMs(attempts + 1, { baseMs: 100, capMs: 2_000 }),
-    },
-    pingInterval: 15_000,
-  });
+function open(url: string, options: RedisOptions): ClosableRedis {
+  const address = parseRedisAddress(url);
+  const { access } = address;
+  switch (address.kind) {
+    case 'server':
+      return openServer(options, { access, locate: async () => address.server });
+    case 'sentinel':
+      return openServer(options, { access, locate: () => findMaster(address), verify: requireMaster });
+    case 'cluster':
+      return openCluster(options, address);
+  }
 }

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from './client';
+import type { Redis, Scripting } from './commands';
+
+/** Runs a script; rejects as every command does while Redis is unavailable. */
+export type RunScript = (
+  redis: Scripting,
+  keys: readonly string[],
+  args: readonly string[],
+) => Promise<unknown>;
 
 /**
  * A Lua script, which Redis runs atomically. It is called by its hash; a server that does not have it (new, restarted,
- * flushed) receives its source.
- *
- * @returns a function that runs it; rejects as every command does while Redis is unavailable
+ * flushed) receives its source. In a cluster it runs where its keys are: at least one is declared, and all that it uses
+ * share its slot.
  */
-export function redisScript(
-  source: string,
-): (redis: Redis, keys: readonly string[], args: readonly string[]) => Promise<unknown> {
+export function redisScript(source: string): RunScript {
   const hash = createHash('sha1').update(source).digest('hex');
   return async (redis, keys, args) => {
     const options = { keys: [...keys], arguments: [...args] };
@@ -22,3 +26,7 @@ export function redisScript(
     }
   };
 }
+
+/** The command with which a script publishes to a channel that shares the slot of its keys. */
+export const publishIn = ({ isCluster }: Pick<Redis, 'isCluster'>): string =>
+  isCluster ? 'SPUBLISH' : 'PUBLISH';

@@ -1,23 +1,21 @@
-import { withTimeout } from '#kit/core/runtime';
-import type { Redis } from '#kit/redis/client';
-import { redisScript } from '#kit/redis/script';
+import type { Redis } from '#kit/redis/commands';
+import { publishIn, redisScript } from '#kit/redis/script';
 import { type InstanceRecord, keyOf, parseRecord, VERSION_LENGTH } from '../table/records';
 import { parseMessage, type ReplicaMessage } from './messages';
 
-const SUBSCRIBE_TIMEOUT_MS = 2_000;
 /** A record is a few kilobytes: this batch size keeps one script in Redis below a few milliseconds. */
 const RECORDS_PER_BATCH = 200;
 
 /** Stores the later of two versions of each record, sets the completeness marker, and publishes the message. */
 const publishScript = redisScript(`
-  for i = 4, #ARGV, 2 do
+  for i = 5, #ARGV, 2 do
     local known = redis.call('HGET', KEYS[1], ARGV[i])
     if not known or string.sub(known, 1, ${VERSION_LENGTH}) < string.sub(ARGV[i + 1], 1, ${VERSION_LENGTH}) then
       redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
     end
   end
   if tonumber(ARGV[3]) > 0 then redis.call('SET', KEYS[2], '1', 'PX', ARGV[3]) end
-  return redis.call('PUBLISH', ARGV[1], ARGV[2])
+  return redis.call(ARGV[4], ARGV[1], ARGV[2])
 `);
 
 export type RecordStore = Awaited<ReturnType<typeof openRecordStore>>;
@@ -39,11 +37,9 @@ export async function openRecordStore(
   },
 ) {
   const { group, received, invalid } = options;
-  const records = `${group}:registry:records`;
-  const complete = `${group}:registry:complete`;
-  const channel = `${group}:registry`;
-  // A connection of its own: a subscribed connection accepts no other commands.
-  const subscriber = redis.duplicate();
+  const channel = redis.family(`${group}:registry`);
+  const records = `${channel}:records`;
+  const complete = `${channel}:complete`;
 
   function receive(text: string) {
     const message = parseMessage(text);
@@ -51,15 +47,9 @@ export async function openRecordStore(
     else received(message);
   }
 
-  // The main connection logs that Redis is unavailable; an unhandled error event would end the process.
-  subscriber.on('error', () => undefined);
   // A failed subscription receives no messages; replication notices the missing echo and subscribes again.
-  const subscribe = () => void subscriber.subscribe(channel, receive).catch(() => undefined);
-  subscriber.on('ready', subscribe);
-  // The client reconnects by itself.
-  const connected = subscriber.connect().catch(() => undefined);
-  if (redis.isReady)
-    await withTimeout(connected, SUBSCRIBE_TIMEOUT_MS, 'connecting to Redis').catch(() => undefined);
+  const subscribe = () => redis.subscribe(channel, receive).catch(() => undefined);
+  await subscribe();
 
   return {
     /** @param completeMs how long the records are known to be complete from now on; 0 leaves the marker unchanged */
@@ -70,7 +60,11 @@ export async function openRecordStore(
           `${record.version} ${JSON.stringify(record)}`,
         ]);
         const text = JSON.stringify({ ...message, records: batch });
-        await publishScript(redis, [records, complete], [channel, text, String(completeMs), ...values]);
+        await publishScript(
+          redis,
+          [records, complete],
+          [channel, text, String(completeMs), publishIn(redis), ...values],
+        );
       }
     },
     /** The versions of all records; `read` parses a record, for those that are newer than the local one. */
@@ -92,9 +86,9 @@ export async function openRecordStore(
     },
     /** Subscribes again after a failure. */
     resubscribe() {
-      if (subscriber.isReady) subscribe();
+      if (redis.isReady) void subscribe();
     },
-    close: () => subscriber.destroy(),
+    close: () => redis.unsubscribe(channel),
   };
 }
 

@@ -166,7 +166,7 @@ async function act(storage: LikesStorage, reader: Reader, one: Step, nowMs: numb
     case 'erase-post':
       return store.erasePost(storage, postId, nowMs);
     case 'lose-lists': {
-      await redis.unlink(PEOPLE.map((id) => `${storage.prefix}:person:${id}`));
+      await Promise.all(PEOPLE.map((id) => redis.unlink(`${storage.prefix}:person:${id}`)));
       const rebuilt = rebuild(storage, () => nowMs);
       // After the notification with which the rebuild begins, before it has corrected the lists.
       await redis.ping();

@@ -1,6 +1,6 @@
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import type { CheckPost } from './post-check';
 import type { FindVisiblePosts } from './visible-posts';
 

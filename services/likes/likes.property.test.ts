@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
+import { keysOf } from '../../tests/support/redis';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import type { LikesStorage } from './deps';
 import { rebuild } from './rebuild';
@@ -125,9 +126,9 @@ function expectedScores(likes: { post: string; atMs: number }[], pointsOf: (atMs
 
 /** Deletes or falsifies everything but the likers of posts. */
 async function corrupt({ redis, prefix }: LikesStorage) {
-  const keys = await redis.keys(`${prefix}:*`);
+  const keys = await keysOf(redis, `${prefix}:*`);
   const derived = keys.filter((key) => !key.startsWith(`${prefix}:post:`));
-  if (derived.length > 0) await redis.unlink(derived);
+  await Promise.all(derived.map((key) => redis.unlink(key)));
   await redis.zAdd(`${prefix}:popular:all`, { value: '999', score: 5 });
   await redis.zAdd(`${prefix}:popular:day`, { value: '999', score: 5 });
   await redis.zAdd(`${prefix}:person:ann`, { value: '999', score: 5 });

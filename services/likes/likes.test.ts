@@ -4,6 +4,7 @@ import { DependencyUnavailable, defineProblem } from '#kit/errors/problem';
 import { routeClaims } from '#kit/http/route-claims';
 import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../tests/support/call';
+import { keysOf } from '../../tests/support/redis';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
@@ -279,7 +280,7 @@ describe('removal', () => {
     expect(postsIn(await call('GET', `/users/${stayer.username}/likes`))).toEqual([shared]);
     const counts = await call('POST', '/likes/counts', { body: { post_ids: posts.slice(150) } });
     expect((counts.body.items as { count: number }[]).every(({ count }) => count === 0)).toBe(true);
-    expect(await redis.keys(`${storage.prefix}:*${leaver.id}*`)).toEqual([]);
+    expect(await keysOf(redis, `${storage.prefix}:*${leaver.id}*`)).toEqual([]);
   });
 });
 

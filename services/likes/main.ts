@@ -1,3 +1,4 @@
+import { LIKES_FAMILY } from '#contracts/changes/likes';
 import { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { integer, readEnv } from '#kit/config/environment';
@@ -13,7 +14,6 @@ import { likesPortability } from './portability';
 import { createPostCheck } from './post-check';
 import { announcePresence } from './presence';
 import { relayRedisOutbox } from './redis-outbox';
-import { KEY_PREFIX } from './store';
 import { subscribe } from './subscriptions';
 import { createVisiblePostLookup } from './visible-posts';
 
@@ -25,10 +25,8 @@ const env = readEnv({
 });
 
 const { runtime, rabbit, tokens, grpcClient } = await startService('likes', env);
-const storage = {
-  redis: await openRedis(runtime, { url: env.REDIS_URL, required: true }),
-  prefix: KEY_PREFIX,
-};
+const redis = await openRedis(runtime, { url: env.REDIS_URL, required: true });
+const storage = { redis, prefix: redis.family(LIKES_FAMILY) };
 const beanstalkd = openBeanstalkd(runtime, { addresses: beanstalkdAddresses(env), required: false });
 const timelines = grpcClient('timelines', TimelinesServiceDefinition);
 const deps: LikesDeps = {

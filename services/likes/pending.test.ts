@@ -6,6 +6,7 @@ import { startGrpcServer } from '#kit/grpc/server';
 import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../tests/support/call';
 import { permittedClient } from '../../tests/support/permitted-client';
+import { keysOf } from '../../tests/support/redis';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { testTokens } from '../../tests/support/tokens';
 import { likes } from '.';
@@ -100,7 +101,7 @@ describe('a pending like', () => {
     expect(await withdrawLike(deps, postId, me.id)).toBe(true);
     expect(await withdrawLike(deps, postId, me.id)).toBe(false);
     expect(await seenBy(postId, me)).toEqual({ post_id: postId, count: 0, liked_by_me: false });
-    expect(await redis.keys(`${storage.prefix}:pending*`)).toEqual([]);
+    expect(await keysOf(redis, `${storage.prefix}:pending*`)).toEqual([]);
   });
 
   test('given while timelines is unavailable counts once it is validated, in the place where it was given', async () => {
@@ -144,7 +145,7 @@ describe('a like of a plain repost', () => {
     expect([await countOf(original), await countOf(repost)]).toEqual([2, 2]);
     await call('DELETE', `/likes/${repost}`, me);
     expect(await countOf(original)).toBe(1);
-    expect(await redis.keys(`${storage.prefix}:pending*`)).toEqual([]);
+    expect(await keysOf(redis, `${storage.prefix}:pending*`)).toEqual([]);
   });
 
   const readBy = async (postIds: string[], viewer?: { id: string; authorization: string }) => {

@@ -1,11 +1,8 @@
 import { ErrorReply } from 'redis';
-import { withTimeout } from '#kit/core/runtime';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import type { redisScript } from '#kit/redis/script';
+import { publishIn, type RunScript } from '#kit/redis/script';
 import type { LikesStorage } from './deps';
 
-/** The client times out commands it has not sent; this one is for a Redis that has received them and hangs. */
-const REPLY_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 1;
 /** Error codes of a Redis that is reachable and cannot serve at the moment: loading, out of memory, busy, failing over. */
 const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
@@ -25,7 +22,7 @@ const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
  */
 export async function withReply<Result>(reply: Promise<Result>): Promise<Result> {
   try {
-    return await withTimeout(reply, REPLY_TIMEOUT_MS, 'the reply of Redis');
+    return await reply;
   } catch (cause) {
     if (cause instanceof ErrorReply && !UNAVAILABLE_CODES.has(codeOf(cause))) throw cause;
     throw new DependencyUnavailable({ headers: { 'retry-after': String(RETRY_AFTER_SECONDS) }, cause });
@@ -35,13 +32,24 @@ export async function withReply<Result>(reply: Promise<Result>): Promise<Result>
 /** The Redis protocol (RESP) puts the code of an error in front of its message, and the client has no field for it. */
 const codeOf = (failure: ErrorReply): string => failure.message.split(' ', 1)[0] ?? '';
 
+/**
+ * Runs a script.
+ *
+ * @throws as `withReply`
+ */
+export const callScript = (
+  { redis, prefix }: LikesStorage,
+  script: RunScript,
+  ...args: readonly (string | number)[]
+): Promise<unknown> => withReply(script(redis, [`${prefix}:`], [publishIn(redis), ...args.map(String)]));
+
 /** Runs a script and returns its numbers and texts as texts. */
 export async function runScript(
-  { redis, prefix }: LikesStorage,
-  script: ReturnType<typeof redisScript>,
+  storage: LikesStorage,
+  script: RunScript,
   ...args: readonly (string | number)[]
 ): Promise<string[]> {
-  const reply = await withReply(script(redis, [], [prefix, ...args.map(String)]));
+  const reply = await callScript(storage, script, ...args);
   return Array.isArray(reply) ? reply.map(String) : [String(reply)];
 }
 

@@ -1,11 +1,8 @@
 import type { LikesStorage } from './deps';
 import type { RedisOutboxEntry } from './redis-outbox-entry';
 import type { Ranking } from './rules';
-import { pairsOf, runScript, withReply } from './run-script';
+import { callScript, pairsOf, runScript, withReply } from './run-script';
 import * as scripts from './scripts/likes';
-
-/** The prefix of the names of all keys. */
-export const KEY_PREFIX = 'likes';
 
 /** Likes removed by one script call, which blocks Redis. */
 const ERASURE_BATCH = 100;
@@ -47,12 +44,9 @@ export async function removeLike(
 }
 
 /** The likes of each post that count for everybody, in the order of the ids. */
-export async function countLikes(
-  { redis, prefix }: LikesStorage,
-  postIds: readonly string[],
-): Promise<number[]> {
+export async function countLikes(storage: LikesStorage, postIds: readonly string[]): Promise<number[]> {
   if (postIds.length === 0) return [];
-  const reply = await withReply(scripts.COUNT_LIKES(redis, [], [prefix, ...postIds]));
+  const reply = await callScript(storage, scripts.COUNT_LIKES, ...postIds);
   return Array.isArray(reply) ? reply.map(Number) : [];
 }
 

@@ -7,7 +7,7 @@ import type { Runtime } from '#kit/core/runtime';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { OutboxRelay } from '#kit/messaging/outbox-relay';
 import type { Database } from '#kit/mysql/database';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import type { Caches } from './cache/caches';
 import type { TimelineChanges } from './cache/changes';
 

@@ -77,7 +77,12 @@ test('a database of the version before has its quotes counted, its texts indexed
     [null, null],
   ]);
   expect(rows[1]).toMatchObject({ repostsCount: 1, quotesCount: 1 });
-  const changes = { current: async () => false, doubt() {}, announce: async () => undefined };
+  const changes = {
+    current: async () => false,
+    repliesProve: true,
+    doubt() {},
+    announce: async () => undefined,
+  };
   expect(await recount({ runtime, database, changes })).toBe(0);
   expect(await database.select().from(streamAuthors)).toEqual([{ authorId: author, postId: '4' }]);
 

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Runtime } from '#kit/core/runtime';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { redisScript } from '#kit/redis/script';
 import { type Count, counted, lifetimeMs, type Rule, waitMs } from './rules';
 
@@ -32,27 +32,22 @@ const MAX_LOCAL_COUNTS = 20_000;
 const PREFIX = 'auth:attempts:';
 
 /**
- * The same arithmetic as `counted`. KEYS: counts; ARGV: now, whether to refuse what would exceed the most instead of
- * counting it, then the leak and the most of each. Returns 1 for each that was counted; amounts are kept to a millionth.
+ * The same arithmetic as `counted`. KEYS: the count; ARGV: now, whether to refuse what would exceed the most instead of
+ * counting it, the leak, the most. Returns 1 when it was counted; amounts are kept to a millionth.
  */
 const countInRedis = redisScript(`
-local now, exact, answers = tonumber(ARGV[1]), ARGV[2] == '1', {}
-for i, key in ipairs(KEYS) do
-  local leak, most = tonumber(ARGV[i * 2 + 1]), tonumber(ARGV[i * 2 + 2])
-  local stored = redis.call('HMGET', key, 'amount', 'at')
-  local left = 0
-  if stored[1] then
-    left = math.max(0, tonumber(stored[1]) - math.max(0, now - tonumber(stored[2])) / leak)
-  end
-  answers[i] = 0
-  if not exact or left + 1 <= most + 0.00001 then
-    local amount = math.min(most, left + 1)
-    redis.call('HSET', key, 'amount', string.format('%.6f', amount), 'at', ARGV[1])
-    redis.call('PEXPIRE', key, math.ceil(amount * leak))
-    answers[i] = 1
-  end
+local now, exact = tonumber(ARGV[1]), ARGV[2] == '1'
+local leak, most = tonumber(ARGV[3]), tonumber(ARGV[4])
+local stored = redis.call('HMGET', KEYS[1], 'amount', 'at')
+local left = 0
+if stored[1] then
+  left = math.max(0, tonumber(stored[1]) - math.max(0, now - tonumber(stored[2])) / leak)
 end
-return answers
+if exact and left + 1 > most + 0.00001 then return 0 end
+local amount = math.min(most, left + 1)
+redis.call('HSET', KEYS[1], 'amount', string.format('%.6f', amount), 'at', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], math.ceil(amount * leak))
+return 1
 `);
 
 /** @param secret the key of the hashes: without it nobody can tell from Redis whose attempts were counted */
@@ -88,14 +83,8 @@ export function openCounters(
     }
   }
 
-  const count = (things: readonly Counted[], keys: readonly string[], mode: 'exact' | 'always') =>
-    shared(() =>
-      countInRedis(redis, keys, [
-        String(now()),
-        mode === 'exact' ? '1' : '0',
-        ...things.flatMap(({ rule }) => [String(rule.leakMs), String(rule.most)]),
-      ]),
-    );
+  const count = ({ rule }: Counted, key: string, mode: 'exact' | 'always') =>
+    countInRedis(redis, [key], [now(), mode === 'exact' ? 1 : 0, rule.leakMs, rule.most].map(String));
 
   return {
     async waits(things) {
@@ -106,15 +95,15 @@ export function openCounters(
       );
     },
     async count(things) {
-      const keys = things.map(keyOf);
+      const keyed = things.map((thing) => ({ thing, key: keyOf(thing) }));
       // Here as well, so that a failure of Redis lifts no limit.
-      for (const [index, { rule }] of things.entries()) local.add(keys[index], rule);
-      await count(things, keys, 'always');
+      for (const { thing, key } of keyed) local.add(key, thing.rule);
+      await shared(() => Promise.all(keyed.map(({ thing, key }) => count(thing, key, 'always'))));
     },
     async take(thing) {
       const key = keyOf(thing);
-      const answers = await count([thing], [key], 'exact');
-      if (Array.isArray(answers)) return answers[0] === 1;
+      const answer = await shared(() => count(thing, key, 'exact'));
+      if (answer !== undefined) return answer === 1;
       if (waitMs(local.get(key), thing.rule, now()) > 0) return false;
       local.add(key, thing.rule);
       return true;
@@ -122,7 +111,7 @@ export function openCounters(
     async forget(things) {
       const keys = things.map(keyOf);
       for (const key of keys) local.delete(key);
-      await shared(() => redis.del(keys));
+      await shared(() => Promise.all(keys.map((key) => redis.del(key))));
     },
   };
 }

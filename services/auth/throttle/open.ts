@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { createWorkQueue, type QueueLimits } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import type { AuthDeps } from '../deps';
 import { openCounters } from './counters';
 import { createDevices } from './devices';

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { Runtime } from '#kit/core/runtime';
 import { DependencyUnavailable } from '#kit/errors/problem';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import type { Connection } from '../connections/connection';
 
 /** The connections of a room, on one instance or all of them. */
@@ -78,8 +78,7 @@ export function createPresence(
       try {
         const instances = await redis.zRange(INSTANCES_KEY, 0, -1);
         const others = instances.filter((other) => other !== instance);
-        const entries =
-          others.length === 0 ? [] : await redis.mGet(others.map((other) => keyOf(epoch, other)));
+        const entries = await Promise.all(others.map((other) => redis.get(keyOf(epoch, other))));
         return sum([presenceOf(connectionsOf(epoch)), ...entries.flatMap(parse)]);
       } catch (cause) {
         throw new DependencyUnavailable({
@@ -96,8 +95,7 @@ export function createPresence(
       for (const epoch of epochs) await write(epoch);
     },
     async clear(epochs) {
-      const keys = [...epochs].map((epoch) => keyOf(epoch, instance));
-      if (keys.length > 0) await redis.del(keys);
+      await Promise.all([...epochs].map((epoch) => redis.del(keyOf(epoch, instance))));
       await redis.zRem(INSTANCES_KEY, instance);
     },
   };

@@ -3,7 +3,7 @@ import { sleep } from '#kit/core/back-off';
 import { repeatEvery } from '#kit/core/repeat';
 import type { Runtime } from '#kit/core/runtime';
 import type { Database } from '#kit/mysql/database';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { CLOSE, type CloseReason } from '../connections/close-codes';
 import type { Connection } from '../connections/connection';
 import { filterMembers } from '../members/store';
@@ -56,7 +56,7 @@ export async function openRoomRegistry(
   const opening = new Map<string, Promise<RoomChannel>>();
   const readFrames = createFrameReader(runtime, database);
   const metrics = connectionMetrics(runtime);
-  const pubSub = await openPubSub(runtime, redis, () => void poll().catch(logPollFailure));
+  const pubSub = openPubSub(runtime, redis, () => void poll().catch(logPollFailure));
   const presence = createPresence(
     runtime,
     redis,

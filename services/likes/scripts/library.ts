@@ -3,8 +3,9 @@ import { LOST_JOB_SECONDS, WINDOWS } from '../rules';
 
 /**
  * Every change of likes is one script, so that a post's likers, a person's list, the rankings and the messages that follow
- * from a like change atomically. `ARGV[1]` is the prefix of all keys. Keys are computed inside the scripts, so Redis must
- * not be a cluster. Every change of a like is published to the channel `<prefix>:changes` (`contracts/changes/likes`).
+ * from a like change atomically. `KEYS[1]` is the prefix of all keys, with which the others are computed inside the scripts:
+ * in a Redis Cluster it is their hash tag, so all likes are on one server. `ARGV[1]` is the command that publishes to the
+ * channel `<prefix>:changes` (`contracts/changes/likes`), which every change of a like does.
  *
  *   post:<post>                  sorted set: person -> time in milliseconds. The source of truth; all else is derived
  *   person:<person>              sorted set: post -> time
@@ -31,8 +32,8 @@ import { LOST_JOB_SECONDS, WINDOWS } from '../rules';
  * no steps, but would never return exactly to a previous value.
  */
 const LIBRARY = `
-local prefix = ARGV[1]
-local function key(...) return prefix .. ':' .. table.concat({ ... }, ':') end
+local prefix, publish = KEYS[1], ARGV[1]
+local function key(...) return prefix .. table.concat({ ... }, ':') end
 
 local windows = {
 ${WINDOWS.map(({ name, steps, stepMs }) => `  { name = '${name}', steps = ${steps}, step_ms = ${stepMs} },`).join('\n')}
@@ -91,7 +92,7 @@ local function rank(post, at, by, now)
 end
 
 -- Notifies those who remember likes. First of all writes of a change: a script that fails halfway is not rolled back.
-local function changed(post, person) redis.call('PUBLISH', prefix .. ':changes', post .. ' ' .. person) end
+local function changed(post, person) redis.call(publish, key('changes'), post .. ' ' .. person) end
 
 local function place(post, person, at, now)
   changed(post, person)

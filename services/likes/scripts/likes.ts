@@ -69,14 +69,14 @@ return removed
 
 /** `post…`: returns the likes of each. Read most often, so it does without the library, which every call would compile. */
 export const COUNT_LIKES = redisScript(`
-local posts, counts = ARGV[1] .. ':post:', {}
+local posts, counts = KEYS[1] .. 'post:', {}
 for index = 2, #ARGV do counts[index - 1] = redis.call('ZCARD', posts .. ARGV[index]) end
 return counts
 `);
 
 /** `viewer, post…`: returns for each post its likes, and 1 when the viewer likes it; the viewer's pending ones count. */
 export const READ_COUNTS = redisScript(`
-local posts, waiting, viewer, reply = ARGV[1] .. ':post:', ARGV[1] .. ':pending-of:' .. ARGV[2], ARGV[2], {}
+local posts, waiting, viewer, reply = KEYS[1] .. 'post:', KEYS[1] .. 'pending-of:' .. ARGV[2], ARGV[2], {}
 local has_waiting = redis.call('EXISTS', waiting) == 1
 for index = 3, #ARGV do
   local post = posts .. ARGV[index]
@@ -92,9 +92,9 @@ return reply
 /** `ranking, now, skip, limit`: returns posts with their likes, highest score first. */
 const RANKED = `
 local reply = {}
-for _, post in ipairs(redis.call('ZRANGE', ARGV[1] .. ':popular:' .. ARGV[2], ARGV[4], ARGV[4] + ARGV[5] - 1, 'REV')) do
+for _, post in ipairs(redis.call('ZRANGE', KEYS[1] .. 'popular:' .. ARGV[2], ARGV[4], ARGV[4] + ARGV[5] - 1, 'REV')) do
   reply[#reply + 1] = post
-  reply[#reply + 1] = redis.call('ZCARD', ARGV[1] .. ':post:' .. post)
+  reply[#reply + 1] = redis.call('ZCARD', KEYS[1] .. 'post:' .. post)
 end
 return reply
 `;
@@ -143,7 +143,7 @@ return #people + #pending
 export const LIST_LIKED = redisScript(`
 local limit, reply = tonumber(ARGV[2]), {}
 for index = 3, #ARGV do
-  local lists = { ARGV[1] .. ':person:' .. ARGV[index], ARGV[1] .. ':pending-of:' .. ARGV[index] }
+  local lists = { KEYS[1] .. 'person:' .. ARGV[index], KEYS[1] .. 'pending-of:' .. ARGV[index] }
   local posts, since = {}, 0
   for list, name in ipairs(lists) do posts[list] = redis.call('ZRANGE', name, 0, limit, 'REV') end
   if #posts[1] + #posts[2] > limit then

@@ -3,8 +3,12 @@ import type { Changes } from '#kit/redis/changes';
 import { addPost } from '../lists/newest';
 import { type Caches, PUBLIC } from './caches';
 
-/** On which the processes of this service announce changes to each other. */
-export const CHANNEL = 'timelines:changes';
+/**
+ * On which the processes of this service announce changes to each other, beside the channel of changes of likes: in a cluster
+ * on the same server.
+ */
+export const channelBeside = (likes: string): string =>
+  likes.startsWith('{') ? `timelines:${likes}` : 'timelines:changes';
 
 /** A change of what the processes of this service remember. */
 export type Change =
@@ -20,7 +24,7 @@ export type Change =
   /** Of a person with others, as their viewer. */
   | { readonly kind: 'relations'; readonly personId: string };
 
-export interface TimelineChanges extends Pick<Changes, 'current' | 'doubt'> {
+export interface TimelineChanges extends Pick<Changes, 'current' | 'doubt' | 'repliesProve'> {
   /**
    * Announces committed changes to all processes, this one included. Best effort: while Redis is unavailable no process
    * remembers anything.

@@ -1,11 +1,11 @@
-import { LIKES_PRESENT, likeChangesChannel, PRESENT_EVERY_MS } from '#contracts/changes/likes';
+import { LIKES_FAMILY, LIKES_PRESENT, likeChangesChannel, PRESENT_EVERY_MS } from '#contracts/changes/likes';
 import { type Changes, openChanges } from '#kit/redis/changes';
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { type Caches, createCaches } from './caches';
 import {
   applyChanges,
   applyLikeChange,
-  CHANNEL,
+  channelBeside,
   forgetEverything,
   linesOf,
   type TimelineChanges,
@@ -21,16 +21,17 @@ export function openCaches(
   redis: Redis,
 ): { caches: Caches; changes: TimelineChanges } {
   let heardMs = Number.NEGATIVE_INFINITY;
+  const likesChannel = likeChangesChannel(redis.family(LIKES_FAMILY));
   const caches = createCaches({
     ...deps,
     mayRemember: () => notifications.isReceiving(),
     hearsLikes: () => performance.now() - heardMs < SILENCE_MS,
   });
   const notifications: Changes = openChanges(deps.runtime, redis, {
-    channel: CHANNEL,
+    channel: channelBeside(likesChannel),
     onChange: (message) => applyChanges(caches, message),
     others: {
-      [likeChangesChannel()]: (message) => {
+      [likesChannel]: (message) => {
         if (message === LIKES_PRESENT) heardMs = performance.now();
         else applyLikeChange(caches, message);
       },
@@ -45,6 +46,7 @@ export function openCaches(
     changes: {
       current: notifications.current,
       doubt: notifications.doubt,
+      repliesProve: notifications.repliesProve,
       async announce(changes) {
         if (changes.length === 0) return;
         await notifications.publish(linesOf(changes)).catch((failure: unknown) => {

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { openRedis, type Redis } from '#kit/redis/client';
+import { openRedis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { callerOf } from '../../../tests/support/call';
 import { eventually } from '../../../tests/support/eventually';
 import { testRuntime } from '../../../tests/support/servers';
@@ -121,9 +122,9 @@ function interrupted(commands: readonly string[], before: () => Promise<void>): 
   return new Proxy(deps.redis, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
-      if (typeof member !== 'function') return member;
+      if (typeof member !== 'function' || !commands.includes(String(name))) return member;
       return async (...args: unknown[]) => {
-        if (commands.includes(String(name))) await before();
+        await before();
         return member.apply(target, args);
       };
     },

@@ -1,4 +1,3 @@
-import { withTimeout } from '#kit/core/runtime';
 import type { TimelinesDeps } from '../deps';
 import { sliceOf } from '../lists/newest';
 import { listByAuthors, type Slice } from '../lists/store';
@@ -8,21 +7,18 @@ import { listHome } from './home-store';
 import { mergeNewestFirst } from './merge';
 import { readFeed } from './store';
 
-/** A page waits no longer for Redis; the database has it all. */
-const FEED_TIMEOUT_MS = 500;
-
 /**
  * The next post ids of a home timeline, newest first and unfiltered: from the reader's feed, below its floor from the
  * database, and without a feed (expired, or Redis unavailable) from the database alone.
  */
 export async function listHomeIds(deps: TimelinesDeps, readerId: string, slice: Slice): Promise<string[]> {
-  const reading = withTimeout(readFeed(deps.redis, readerId, slice), FEED_TIMEOUT_MS, 'reading a feed');
-  const feed = await reading.catch((failure: unknown) => {
+  const reading = readFeed(deps.redis, readerId, slice).catch((failure: unknown) => {
     deps.runtime.log.debug({ err: failure }, 'feed unavailable; reading from the database');
     // The reply would have been the proof that what is remembered is current.
     deps.changes.doubt();
     return undefined;
   });
+  const [feed] = await Promise.all([reading, deps.changes.repliesProve ? undefined : deps.changes.current()]);
   if (feed === null && slice.after === null) buildInBackground(deps, readerId);
   if (!feed) return listHome(deps.database, readerId, slice);
   deps.readers.note(readerId);

@@ -1,4 +1,4 @@
-import type { Redis } from '#kit/redis/client';
+import type { Redis } from '#kit/redis/commands';
 import { redisScript } from '#kit/redis/script';
 
 /**
@@ -97,19 +97,19 @@ export async function addToFeeds(
   postsOf: ReadonlyMap<string, readonly string[]>,
   homeSize: number,
 ): Promise<Set<string>> {
-  const readers = [...postsOf.keys()];
   const calls: Promise<void>[] = [];
   const withFeed = new Set<string>();
-  for (let start = 0; start < readers.length; start += FEEDS_PER_CALL) {
-    const called = readers.slice(start, start + FEEDS_PER_CALL);
-    const keys = called.flatMap((id) => [feedOf(id), buildingOf(id)]);
-    const posts = called.map((id) => postsOf.get(id)?.join(' ') ?? '');
-    const adding = deliver(redis, keys, [String(homeSize), ...posts]).then((delivered) => {
-      for (const [index, reader] of called.entries())
-        if (String(delivered)[index] === '1') withFeed.add(reader);
-    });
-    calls.push(adding);
-  }
+  for (const readers of redis.groups([...postsOf.keys()], feedOf))
+    for (let start = 0; start < readers.length; start += FEEDS_PER_CALL) {
+      const called = readers.slice(start, start + FEEDS_PER_CALL);
+      const keys = called.flatMap((id) => [feedOf(id), buildingOf(id)]);
+      const posts = called.map((id) => postsOf.get(id)?.join(' ') ?? '');
+      const adding = deliver(redis.ofGroup, keys, [String(homeSize), ...posts]).then((delivered) => {
+        for (const [index, reader] of called.entries())
+          if (String(delivered)[index] === '1') withFeed.add(reader);
+      });
+      calls.push(adding);
+    }
   await Promise.all(calls);
   return withFeed;
 }

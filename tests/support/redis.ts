@@ -1,0 +1,20 @@
+import { createClient } from 'redis';
+import type { Redis } from '#kit/redis/commands';
+
+/** The names of all keys that match. */
+export async function keysOf(redis: Redis, pattern: string): Promise<string[]> {
+  const keys = new Set<string>();
+  for await (const batch of redis.scanIterator({ MATCH: pattern })) for (const key of batch) keys.add(key);
+  return [...keys];
+}
+
+/** Breaks every connection of the clients with a name, which is that of their runtime. */
+export async function breakConnections(url: string, name: string): Promise<void> {
+  const client = createClient({ url });
+  await client.connect();
+  const connections = await client.clientList();
+  const ids = connections.filter((connection) => connection.name === name).map(({ id }) => id);
+  for (const id of ids) await client.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
+  client.destroy();
+  if (ids.length === 0) throw new Error(`No connection has the name ${name}`);
+}
