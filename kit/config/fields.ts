@@ -16,7 +16,7 @@ import { redisUrl } from './redis-url';
 import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
 import { servers } from './servers';
 import { serviceKey, serviceKeys } from './service-keys';
-import { optionalUrl, serverUrl, serverUrls, url, urls } from './urls';
+import { optionalUrl, serverUrls, url, urls } from './urls';
 
 /** Variables of the OpenTelemetry SDK specification. Tracing is off unless the endpoint is set. */
 const traceFields = {

@@ -4,7 +4,7 @@ import { boolean, datetime, int, mysqlTable, varchar } from 'drizzle-orm/mysql-c
 import { testDatabase } from '../../tests/support/servers';
 import { createTables } from '../../tests/support/tables';
 import { DATABASE_NOW, json, moment, timeOrderedId, uuid } from './columns';
-import { isDuplicate } from './database';
+import { isDuplicate } from './failures';
 import { insertRows } from './insert-rows';
 
 const things = mysqlTable('inserted_things', {

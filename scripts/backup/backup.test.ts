@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { createClient } from 'redis';
 import { connectBeanstalkd } from '#kit/messaging/beanstalkd/connection';
-import { isDuplicate } from '#kit/mysql/database';
+import { isDuplicate } from '#kit/mysql/failures';
 import { openFolderStorage } from '#kit/storage/folder';
 import { beanstalkdAddress, serverVariable, testDatabase, uniqueName } from '../../tests/support/servers';
 import { restoreStores } from '../restore/restore';

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise';
 import { authorityOf } from '#kit/core/address';
-import { createMysqlPool, type MysqlAddress } from '#kit/mysql/database';
+import type { MysqlAddress } from '#kit/mysql/address';
+import { createMysqlPool } from '#kit/mysql/database';
 import { systemProgram } from '../../infra/programs';
 
 /** Databases that one user of one server reaches: one connection sees all of them at one moment. */

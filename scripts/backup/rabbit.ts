@@ -4,7 +4,7 @@ import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { consumerQueues, RETRY_DELAYS_MS, retryQueues } from '#kit/messaging/rabbit/topology';
 import { EVENTS } from '../../infra/broker-definitions';
-import { connectToAny } from '../rabbit-connection';
+import { connectToAny } from '../parked/rabbit-connection';
 
 /** A message that waited in a queue, or was published while the copy was made. */
 export interface CopiedMessage {

@@ -6,7 +6,7 @@ import {
   redisFields,
   storageFields,
 } from '#kit/config/fields';
-import type { MysqlAddress } from '#kit/mysql/database';
+import type { MysqlAddress } from '#kit/mysql/address';
 import type { FileStorage } from '#kit/storage/file-storage';
 import { openFolderStorage } from '#kit/storage/folder';
 import { openS3Storage } from '#kit/storage/s3';

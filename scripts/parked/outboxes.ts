@@ -2,8 +2,8 @@ import { and, isNull, like, type SQL, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/mysql2';
 import { REFUSED } from '#kit/messaging/outbox-claim';
 import { outbox } from '#kit/messaging/tables';
+import type { MysqlAddress } from '#kit/mysql/address';
 import { createMysqlPool, type Database } from '#kit/mysql/database';
-import { type MysqlAddress } from '#kit/mysql/address';
 import { MAX_SHOWN, type ParkedQueue } from './parked-message';
 
 /** Lists the outbox rows that their broker refuses, which waits for an operator: a right or an exchange is missing. */

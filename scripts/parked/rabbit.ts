@@ -3,8 +3,8 @@ import { credentialsOf } from '#kit/config/urls';
 import { publisherOn } from '#kit/messaging/rabbit/publisher';
 import { PUBLISHED_BY } from '#kit/messaging/rabbit/publisher-check';
 import { parkedQueue } from '#kit/messaging/rabbit/topology';
-import { connectToAny } from '../rabbit-connection';
 import { identityOf, MAX_REPLAYED, MAX_SHOWN, type ParkedMessage, type ParkedQueue } from './parked-message';
+import { connectToAny } from './rabbit-connection';
 
 /** AMQP 0-9-1 reply code of a queue that does not exist. */
 const NOT_FOUND = 404;

@@ -5,7 +5,8 @@ import { uuidv7 } from '#kit/core/ids';
 import { ensureTable, openDynamodb } from '#kit/dynamodb/client';
 import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
 import { publishEndedPolls } from './ended-polls';
-import { countVote, erasePerson, insertPoll, pollsTable } from './store';
+import { countVote, erasePerson, insertPoll } from './store';
+import { pollsTable } from './table';
 
 const runtime = testRuntime('ended-polls');
 const table = {

@@ -8,8 +8,8 @@ import type { PollsDeps } from './deps';
 import { publishEndedPolls } from './ended-polls';
 import { pollsGrpc } from './grpc';
 import { pollsPortability } from './portability';
-import { enableTimeToLive, pollsTable } from './store';
 import { subscribe } from './subscriptions';
+import { enableTimeToLive, pollsTable } from './table';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const env = readEnv({

@@ -14,7 +14,8 @@ import { polls } from '.';
 import type { PollsDeps } from './deps';
 import { pollsGrpc } from './grpc';
 import { sharesOf } from './rules';
-import { erasePerson, pollsTable, showPoll } from './store';
+import { erasePerson, showPoll } from './store';
+import { pollsTable } from './table';
 
 const runtime = testRuntime('polls');
 const tokens = await testTokens();

@@ -7,7 +7,7 @@ import { serverVariable, testRuntime, uniqueName } from '../../tests/support/ser
 import { testTokens } from '../../tests/support/tokens';
 import { polls } from '.';
 import { pollsPortability } from './portability';
-import { pollsTable } from './store';
+import { pollsTable } from './table';
 
 const tokens = await testTokens();
 

@@ -8,7 +8,8 @@ import { serverVariable, testRuntime, uniqueName } from '../../tests/support/ser
 import { testTokens } from '../../tests/support/tokens';
 import type { PollsDeps } from './deps';
 import { createPoll, readPoll, readResults, vote } from './service';
-import { erasePerson, pollsTable } from './store';
+import { erasePerson } from './store';
+import { pollsTable } from './table';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const HOUR_SECONDS = 3_600;

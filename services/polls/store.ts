@@ -2,7 +2,6 @@ import {
   type AttributeValue,
   BatchGetItemCommand,
   ConditionalCheckFailedException,
-  type CreateTableCommandInput,
   DeleteItemCommand,
   GetItemCommand,
   QueryCommand,
@@ -10,11 +9,11 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
-  UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { PollsTable } from './deps';
 import { keyOfCounter, keyOfEndRecord, keyOfPoll, keyOfVote, pollIdOf } from './keys';
+import { BY_PERSON } from './table';
 
 export interface PollRecord {
   readonly id: string;
@@ -43,42 +42,6 @@ const COUNTERS = 8;
 const BATCH_ITEMS = 100;
 /** The end of a poll without one, where an item needs a value to be compared. */
 const NEVER = Number.MAX_SAFE_INTEGER;
-const BY_PERSON = 'by-person';
-
-/** A single table (`keys.ts`), and an index of what belongs to a person. */
-export const pollsTable = (name: string): CreateTableCommandInput & { TableName: string } => ({
-  TableName: name,
-  BillingMode: 'PAY_PER_REQUEST',
-  AttributeDefinitions: [
-    { AttributeName: 'pk', AttributeType: 'S' },
-    { AttributeName: 'sk', AttributeType: 'S' },
-    { AttributeName: 'person_id', AttributeType: 'S' },
-  ],
-  KeySchema: [
-    { AttributeName: 'pk', KeyType: 'HASH' },
-    { AttributeName: 'sk', KeyType: 'RANGE' },
-  ],
-  GlobalSecondaryIndexes: [
-    {
-      IndexName: BY_PERSON,
-      KeySchema: [
-        { AttributeName: 'person_id', KeyType: 'HASH' },
-        { AttributeName: 'pk', KeyType: 'RANGE' },
-      ],
-      Projection: { ProjectionType: 'KEYS_ONLY' },
-    },
-  ],
-});
-
-/** Has DynamoDB delete items once their `removed_at` has passed. */
-export async function enableTimeToLive({ client, name }: PollsTable): Promise<void> {
-  await client.send(
-    new UpdateTimeToLiveCommand({
-      TableName: name,
-      TimeToLiveSpecification: { AttributeName: 'removed_at', Enabled: true },
-    }),
-  );
-}
 
 /**
  * @param options.retentionMs how long the poll is retained after its end; null retains it forever

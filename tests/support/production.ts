@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { createClient } from 'redis';
 import { developmentIdentity, publicKeyText } from '#kit/core/identity';
-import type { Database } from '#kit/mysql/database';
 import type { MysqlAddress } from '#kit/mysql/address';
+import type { Database } from '#kit/mysql/database';
 import { serverVariable, uniqueName } from './servers';
 
 /** Characters that end a part of a URL, begin an encoded one, or have more than one byte. */

@@ -3,8 +3,8 @@ import { drizzle } from 'drizzle-orm/mysql2';
 import { pino } from 'pino';
 import { authorityOf } from '#kit/core/address';
 import { createRuntime, type Runtime } from '#kit/core/runtime';
+import type { MysqlAddress } from '#kit/mysql/address';
 import { createMysqlPool, type Database } from '#kit/mysql/database';
-import { type MysqlAddress } from '#kit/mysql/address';
 
 /** A server's variable, set by the test runner. Missing infrastructure fails a test; it never skips it. */
 export function serverVariable(name: string): string {

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { credentialsOf } from '../../config/urls';
+import { authorityOf } from '../../core/address';
 import { type Runtime, withTimeout } from '../../core/runtime';
 import { writeTogether } from './write-together';
 
@@ -67,7 +68,7 @@ export function nodeOrder(urls: readonly string[], last: string | undefined): st
 
 const nodeName = (url: string): string => {
   const { hostname, port, protocol } = new URL(url);
-  return `${hostname}:${port || (protocol === 'amqps:' ? 5671 : 5672)}`;
+  return authorityOf(hostname.replace(/^\[|\]$/g, ''), Number(port) || (protocol === 'amqps:' ? 5671 : 5672));
 };
 
 async function openNode(runtime: Runtime, url: string, isOneOfSeveral: boolean) {

@@ -1,5 +1,5 @@
 import { and, eq } from 'drizzle-orm';
-import { type Database } from '#kit/mysql/database';
+import type { Database } from '#kit/mysql/database';
 import { isDuplicate } from '#kit/mysql/failures';
 import { identityKey } from '#kit/text/identity';
 import { messages } from '../schema';

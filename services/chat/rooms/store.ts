@@ -16,7 +16,7 @@ import {
 import { unionAll } from 'drizzle-orm/mysql-core';
 import { isUuid } from '#kit/core/ids';
 import { DATABASE_NOW } from '#kit/mysql/columns';
-import { type Database, type Executor, type Transaction } from '#kit/mysql/database';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { isDuplicate } from '#kit/mysql/failures';
 import { roomMembers, rooms } from '../schema';
 

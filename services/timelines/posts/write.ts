@@ -2,7 +2,7 @@ import { PostCreated, PostDeleted, PostImported } from '#contracts/events/posts'
 import { PostFanOut } from '#contracts/jobs/posts';
 import { timeOfId } from '#kit/core/ids';
 import { outboxEntry, writeOutbox } from '#kit/messaging/outbox';
-import { type Transaction } from '#kit/mysql/database';
+import type { Transaction } from '#kit/mysql/database';
 import { isDuplicate } from '#kit/mysql/failures';
 import { searchTokens } from '#kit/text/search-tokens';
 import { AlreadyReposted, ReferencedPostNotFound, UserNotFound } from '../model';
