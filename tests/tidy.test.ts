@@ -259,7 +259,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|redisUrl|serverUrls|hosts|servers|serverUrls|hosts|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|redisUrl|serverUrls|hosts|servers|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();
@@ -267,7 +267,7 @@ describe('the environment', () => {
       const text = await textOf(file);
       for (const [, name] of text.matchAll(field)) if (name) declared.add(name);
       // The credentials of a server's URL.
-      for (const [, prefix] of text.matchAll(/\bserverUrl\([^)]*\bprefix: '(\w+)'/g))
+      for (const [, prefix] of text.matchAll(/\bserverUrls\([^)]*\bprefix: '(\w+)'/g))
         for (const part of ['USER', 'PASSWORD']) declared.add(`${prefix}_${part}`);
       for (const [, prefix] of text.matchAll(/\bredisUrl\([^)]*, '(\w+)'\)/g))
         for (const part of ['USER', 'PASSWORD']) declared.add(`${prefix}_${part}`);
