@@ -7,15 +7,17 @@ import { type CopiedItem, isPending, keyOf, listTables, openDynamodbStore, scanI
 import { copyFiles } from './files';
 import { type Manifest, writeManifest } from './manifest';
 import { type Part, writeLines, writePart } from './parts';
-import { type HeldMessages, holdMessages } from './rabbit';
+import { type BrokerCopy, copyMessages } from './rabbit';
 import { isOutbox, openRedisStore, type RedisEntry, type RedisStore } from './redis';
 import type { StoreSettings } from './settings';
 
+/** How long the backlog of RabbitMQ is held back. */
+const HOLD_MS = 3_000;
 /** By default. Requests wait longer than that. */
 const MAX_FROZEN_MS = 5_000;
 
 export interface CopyOptions {
-  /** How long messages that are being handled have until the moment of the copy. */
+  /** From how long before the moment of the copy all messages are in it, even those that are being handled then. */
   readonly settleMs: number;
   /** Writes are let go after this time, whatever is unfinished; the copy then fails. */
   readonly maxFrozenMs?: number;
@@ -50,19 +52,21 @@ export async function copyStores(
   createFolder(folder);
   const dynamodb = openDynamodbStore(settings.dynamodb);
   const redis = await openRedisStore(settings.redisUrl);
-  let held: HeldMessages | undefined;
+  let broker: BrokerCopy | undefined;
   let cut: Cut | undefined;
   try {
-    report('Copying files');
+    broker = await copyMessages(settings.amqpUrls);
+    const settled = Bun.sleep(settleMs);
+    report(`Copying files, and messages for ${settleMs / 1_000} s`);
     await copyAllFiles(settings, folder);
     const tables = await listTables(dynamodb);
     const pending = (await Array.fromAsync(scanItems(dynamodb, tables))).filter(isPending);
-    report(`Holding messages for ${settleMs / 1_000} s`);
-    held = await holdMessages(settings.amqpUrls);
-    await Bun.sleep(settleMs);
+    await settled;
+    await broker.hold();
+    await Bun.sleep(HOLD_MS);
     cut = await cutAt(settings, redis, maxFrozenMs);
-    const messages = await held.messages();
-    await held.release();
+    const messages = await broker.messages();
+    await broker.release();
     report(`Copying the state of ${cut.at.toISOString()}; writes waited for ${cut.frozenMs} ms`);
     const parts: Part[] = [];
     const digests = [];
@@ -94,7 +98,7 @@ export async function copyStores(
     writeManifest(folder, manifest);
     return manifest;
   } finally {
-    await held?.release().catch(() => undefined);
+    await broker?.release().catch(() => undefined);
     for (const { frozen } of cut?.databases ?? []) await frozen.close();
     redis.close();
     dynamodb.destroy();

@@ -4,7 +4,7 @@ import { readState } from '../../infra/state';
 import { copyStores } from './copy';
 import { readStores } from './settings';
 
-const DEFAULT_SETTLE_SECONDS = 10;
+const DEFAULT_SETTLE_SECONDS = 30;
 
 /** `backup [folder] [--settle=seconds]`: copies all stores of the running system. */
 async function main(): Promise<number> {

@@ -22,35 +22,47 @@ const SILENCE_MS = 300;
 /** AMQP 0-9-1 reply code of a queue that does not exist. */
 const NOT_FOUND = 404;
 
+const consumerNames = (): string[] => [...new Set(EVENTS.flatMap(({ consumers }) => consumers))];
+/** The queue of each consumer, with those of its retries and its parked messages. */
 const queueNames = (): string[] =>
-  [...new Set(EVENTS.flatMap(({ consumers }) => consumers))].flatMap((consumer) =>
+  consumerNames().flatMap((consumer) =>
     [...consumerQueues(consumer), ...retryQueues(consumer, RETRY_DELAYS_MS)].map(({ name }) => name),
   );
 
-/** What is waiting at RabbitMQ, while the system goes on. */
-export interface HeldMessages {
-  /** Everything that waited in a queue, or was published between then and this call. */
+/** What goes through RabbitMQ, while the system goes on. */
+export interface BrokerCopy {
+  /** Takes everything that waits, until `release`. Consumers get new messages only, and finish those they have. */
+  hold(): Promise<void>;
+  /** Everything that waited in a queue, or was published between the beginning and this call. */
   messages(): Promise<CopiedMessage[]>;
   /** Gives what waited back to its queues. */
   release(): Promise<void>;
 }
 
 /**
- * Takes all waiting messages, and copies what is published from then on. Consumers get nothing but new messages until
- * `release`: those they are handling are done by then, or have failed and come to this copy through a retry queue.
+ * Copies everything that is published from now on, and what waits when it is held. What a consumer is handling cannot be
+ * seen: it was published after the beginning, is done in time, or fails and comes here through a retry queue.
  */
-export async function holdMessages(urls: readonly string[]): Promise<HeldMessages> {
+export async function copyMessages(urls: readonly string[]): Promise<BrokerCopy> {
   const { connection } = await connectToAny(urls);
   const copied: CopiedMessage[] = [];
   try {
     const tapped = await tap(connection, (message) => copied.push(copyOf(message, message.fields)));
-    const channel = await connection.createChannel();
-    for (const queue of await existing(connection, queueNames()))
-      await channel.consume(queue, (message) => {
-        if (message !== null) copied.push(copyOf(message, { exchange: '', routingKey: queue }));
-      });
-    await untilSilent(() => copied.length);
     return {
+      async hold() {
+        const channel = await connection.createChannel();
+        const shared = new Set(consumerNames());
+        const subscriptions: string[] = [];
+        for (const queue of await existing(connection, queueNames())) {
+          const { consumerTag } = await channel.consume(queue, (message) => {
+            if (message !== null) copied.push(copyOf(message, { exchange: '', routingKey: queue }));
+          });
+          if (shared.has(queue)) subscriptions.push(consumerTag);
+        }
+        await untilSilent(() => copied.length);
+        // The rest is for the consumers of these queues. What has been taken stays here.
+        for (const consumerTag of subscriptions) await channel.cancel(consumerTag);
+      },
       async messages() {
         await tapped.flush();
         await untilSilent(() => copied.length);

@@ -14,8 +14,8 @@ import { findMissing } from './missing';
  * Copies a system while people use it, restores the copy into an empty one, and looks for everything that was acknowledged
  * before the moment of the copy: `bun tests/backup/main.ts`. It takes a few minutes, and is no part of `make test`.
  */
-const SECONDS_BEFORE = Number(process.env.LOAD_SECONDS ?? 10);
-const SETTLE_MS = 3_000;
+const SECONDS_BEFORE = Number(process.env.LOAD_SECONDS ?? 5);
+const SETTLE_MS = 20_000;
 /** On a busy machine. */
 const MAX_FROZEN_MS = 60_000;
 const EFFECTS_MS = 120_000;
