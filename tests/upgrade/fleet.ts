@@ -21,9 +21,13 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-/** Starts every process of a checkout, and waits until its gateway lists every service. */
-export async function startFleet(stack: Stack, checkout: string): Promise<Fleet> {
-  const mainOf = mainsIn(checkout);
+/**
+ * Starts the processes of a checkout, and waits until its gateway lists every service.
+ *
+ * @param only starts these processes; all by default
+ */
+export async function startFleet(stack: Stack, checkout: string, only?: readonly string[]): Promise<Fleet> {
+  const mainOf = mainsIn(checkout, only);
   const running = new Map<string, StartedProcess>();
   const environment: Record<string, string> = {
     ...stack.processEnvironment,
@@ -93,12 +97,12 @@ export async function startFleet(stack: Stack, checkout: string): Promise<Fleet>
 const FIRST_OR_LAST = new Set(['registry', 'gateway']);
 
 /** The entry point of each process of a checkout, by its name. */
-function mainsIn(checkout: string): Map<string, string> {
+function mainsIn(checkout: string, only?: readonly string[]): Map<string, string> {
   const entries = parseProcfile(readFileSync(join(checkout, 'Procfile'), 'utf8'));
   return new Map(
     entries.flatMap(({ name, command }) => {
       const [, main] = /\bbun (\S+)/.exec(command) ?? [];
-      return main === undefined || name === 'infra' ? [] : [[name, main]];
+      return main === undefined || name === 'infra' || only?.includes(name) === false ? [] : [[name, main]];
     }),
   );
 }

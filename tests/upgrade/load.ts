@@ -19,8 +19,14 @@ const LATER_MS = 60_000;
  * breaks: nothing is tried again.
  *
  * @param gateway the address for the next request: as a load balancer would send it
+ * @param processes those that run
  */
-export function startLoad(gateway: () => string, people: readonly Client[]): Load {
+export function startLoad(
+  gateway: () => string,
+  people: readonly Client[],
+  processes: readonly string[],
+): Load {
+  const reads = READS.filter(([service]) => processes.includes(service)).map(([, path]) => path);
   let running = true;
   let answered = 0;
   const failures: string[] = [];
@@ -58,7 +64,7 @@ export function startLoad(gateway: () => string, people: readonly Client[]): Loa
       for (const reply of [post, later])
         if (reply !== undefined) posted.get(username)?.push(String(reply.body.id));
       if (post !== undefined) await send(person, 'POST', `/likes/${post.body.id}`);
-      for (const path of READS)
+      for (const path of reads)
         await send(person, 'GET', path.replace('{me}', username).replace('{other}', other));
       if (number % 5 === 0) await others(person);
       await Bun.sleep(PAUSE_MS);
@@ -67,7 +73,8 @@ export function startLoad(gateway: () => string, people: readonly Client[]): Loa
 
   async function others(person: Client): Promise<void> {
     const paid = { amount: '1.00', currency: 'EUR', description: 'Upgraded', payment_method: 'pm_ok' };
-    await send(person, 'POST', '/payments', paid);
+    if (processes.includes('payments')) await send(person, 'POST', '/payments', paid);
+    if (!processes.includes('polls')) return;
     const poll = await send(person, 'POST', '/polls', { question: 'Now?', options: ['Yes', 'No'] });
     if (poll !== undefined) await send(person, 'POST', `/polls/${poll.body.id}/vote`, { option: 'Yes' });
   }
@@ -86,19 +93,22 @@ export function startLoad(gateway: () => string, people: readonly Client[]): Loa
   };
 }
 
-const READS = [
-  ...['/posts/home/{me}', '/posts/{other}', '/posts', '/users/{other}', '/users/me', '/notifications'],
-  ...[
-    '/posts/tag/now',
-    '/payments',
-    '/files',
-    '/playlists',
-    '/resumes',
-    '/rooms',
-    '/mail/health',
-    '/billing/health',
-  ],
-  ...['/accounts/health', '/video/health', '/archives/health', '/polls/health', '/users/{me}/likes'],
+const READS: readonly (readonly [service: string, path: string])[] = [
+  ...['/posts/home/{me}', '/posts/{other}', '/posts', '/posts/tag/now'].map(
+    (path) => ['timelines', path] as const,
+  ),
+  ...['/users/{other}', '/users/me'].map((path) => ['users', path] as const),
+  ['likes', '/users/{me}/likes'],
+  ['auth', '/auth/sessions'],
+  ['notifications', '/notifications'],
+  ['media', '/files'],
+  ['payments', '/payments'],
+  ['playlists', '/playlists'],
+  ['resumes', '/resumes'],
+  ['chat', '/rooms'],
+  ...['mail', 'billing', 'accounts', 'video', 'archives', 'polls'].map(
+    (name) => [name, `/${name}/health`] as const,
+  ),
 ];
 
 /** The acknowledged posts of a person that are not there; asynchronous ones come within a minute. */

@@ -16,18 +16,20 @@ const PORT_OFFSET = 9_000;
 const PEOPLE = Number(process.env.PEOPLE ?? 4);
 const SECONDS_AROUND = 10;
 const SHOWN_FAILURES = 20;
+/** Some processes only, separated by commas. */
+const only = process.env.PROCESSES?.split(',');
 
 async function main(folder: string): Promise<number> {
   const stack = await startStack({ folder: FOLDER, profile: 'test', portOffset: PORT_OFFSET, source: {} });
   let fleet: Fleet | undefined;
   try {
     console.log('Starting the version before');
-    fleet = await startFleet(stack, folder);
+    fleet = await startFleet(stack, folder, only);
     const started = fleet;
     const people = [];
     for (let index = 0; index < PEOPLE; index++)
       people.push(await register(started.gateway(), `upgraded_${index}`));
-    const load = startLoad(() => started.gateway(), people);
+    const load = startLoad(() => started.gateway(), people, started.names());
     await Bun.sleep(SECONDS_AROUND * 1_000);
     const overloaded = load.counts().failures;
     if (overloaded.length > 0)
