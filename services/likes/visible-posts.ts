@@ -3,8 +3,11 @@ import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/tim
 import type { Runtime } from '#kit/core/runtime';
 import type { GrpcClient } from '#kit/grpc/client';
 
-/** A page waits no longer for what it may show. */
-const DEADLINE_MS = 300;
+/**
+ * A page waits no longer for what it may show. Whoever is signed in gets 503 then, so it is longer than an instance of timelines
+ * takes that has just been started.
+ */
+const DEADLINE_MS = 1_000;
 const MAX_ENTRIES = 50_000;
 /** Who may see a post and what it stands for never change; only its deletion makes an entry obsolete. */
 const TTL_MS = 5 * 60_000;
