@@ -9,6 +9,8 @@ import { type StartedProcess, startProcess } from '../support/processes';
 
 const STARTING_AT_ONCE = 4;
 const DISCOVERY_MS = 120_000;
+/** How long before a gateway stops its load balancer sends it no new requests. */
+const BALANCER_MS = 2_000;
 
 /** Processes of two versions on the same servers. */
 export interface Fleet {
@@ -88,6 +90,7 @@ export async function startFleet(stack: Stack, checkout: string, only?: readonly
       if (name === 'gateway')
         await eventually(async () => (await fetch(`${next.url}/readyz`)).status === 200, DISCOVERY_MS);
       running.set(name, next);
+      if (name === 'gateway') await Bun.sleep(BALANCER_MS);
       if (name !== 'registry') await old.stop();
     },
     stop,
