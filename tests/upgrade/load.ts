@@ -63,7 +63,8 @@ export function startLoad(
       const later = await send(person, 'POST', '/posts/async', { text: `Later ${number}` });
       for (const reply of [post, later])
         if (reply !== undefined) posted.get(username)?.push(String(reply.body.id));
-      if (post !== undefined && processes.includes('likes')) await send(person, 'POST', `/likes/${post.body.id}`);
+      if (post !== undefined && processes.includes('likes'))
+        await send(person, 'POST', `/likes/${post.body.id}`);
       for (const path of reads)
         await send(person, 'GET', path.replace('{me}', username).replace('{other}', other));
       if (number % 5 === 0) await others(person);
