@@ -267,7 +267,7 @@ describe('the environment', () => {
       const text = await textOf(file);
       for (const [, name] of text.matchAll(field)) if (name) declared.add(name);
       // The credentials of a server's URL.
-      for (const [, prefix] of text.matchAll(/\bserverUrls\([^)]*\bprefix: '(\w+)'/g))
+      for (const [, prefix] of text.matchAll(/\bserverUrls?\([^)]*\bprefix: '(\w+)'/g))
         for (const part of ['USER', 'PASSWORD']) declared.add(`${prefix}_${part}`);
       for (const [, prefix] of text.matchAll(/\bredisUrl\([^)]*, '(\w+)'\)/g))
         for (const part of ['USER', 'PASSWORD']) declared.add(`${prefix}_${part}`);

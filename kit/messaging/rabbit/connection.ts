@@ -66,10 +66,11 @@ export function nodeOrder(urls: readonly string[], last: string | undefined): st
   return [...urls].sort((one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0));
 }
 
-const nodeName = (url: string): string => {
+function nodeName(url: string): string {
   const { hostname, port, protocol } = new URL(url);
-  return authorityOf(hostname.replace(/^\[|\]$/g, ''), Number(port) || (protocol === 'amqps:' ? 5671 : 5672));
-};
+  const host = hostname.replace('[', '').replace(']', '');
+  return authorityOf(host, Number(port) || (protocol === 'amqps:' ? 5671 : 5672));
+}
 
 async function openNode(runtime: Runtime, url: string, isOneOfSeveral: boolean) {
   const node = nodeName(url);
