@@ -59,7 +59,7 @@ test('counts and lists that are dropped when a notification names them equal the
   let remembered = 0;
   await fc.assert(
     fc.asyncProperty(groups, async (history) => {
-      const storage = { redis, prefix: uniqueName('likes') };
+      const storage = { redis, prefix: redis.family(uniqueName('likes')) };
       const reader = await startReader(storage);
       for (const [index, group] of history.entries())
         await Promise.all(group.map((one) => act(storage, reader, one, START_MS + index * 1_000)));
@@ -76,7 +76,7 @@ test('counts and lists that are dropped when a notification names them equal the
 }, 60_000);
 
 test('a rebuild names everything, then each entry of a list that it corrects', async () => {
-  const storage = { redis, prefix: uniqueName('likes') };
+  const storage = { redis, prefix: redis.family(uniqueName('likes')) };
   const [userId = '', other = ''] = PEOPLE;
   const validation = { id: 'a-message', text: '{}' };
   for (const postId of ['101', '102'])

@@ -11,7 +11,7 @@ import * as store from './store';
 
 const runtime = testRuntime('likes');
 const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
-const storage = { redis, prefix: uniqueName('likes') };
+const storage = { redis, prefix: redis.family(uniqueName('likes')) };
 const nextPostId = createIdGenerator(1);
 const validation = { id: 'a-message', text: '{}' };
 const NOW_MS = Date.UTC(2026, 5, 1);

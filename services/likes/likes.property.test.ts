@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
 import { keysOf } from '../../tests/support/redis';
-import { serverVariable, testRuntime, uniqueName } from '../../tests/support/servers';
+import { REDIS_KINDS } from '../../tests/support/redis-kinds';
+import { testRuntime, uniqueName } from '../../tests/support/servers';
 import type { LikesStorage } from './deps';
 import { rebuild } from './rebuild';
 import { type Ranking, WINDOWS } from './rules';
 import * as store from './store';
 
 const runtime = testRuntime('likes-property');
-const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
 const START_MS = Date.UTC(2026, 0, 1, 0, 30);
 const POSTS = ['101', '102', '103', '104'];
 const PEOPLE = ['ann', 'bob', 'cem', 'dee', 'eve'];
@@ -36,25 +36,30 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
 
-test('counts, lists and rankings agree after any sequence of likes, removals and erasures, and after a rebuild', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
-      const storage = { redis, prefix: uniqueName('likes') };
-      const model: Model = new Map();
-      let nowMs = START_MS;
-      for (const one of steps) {
-        if ('minutes' in one) nowMs += one.minutes * 60_000;
-        else await act(storage, model, one, nowMs);
-      }
-      await expectAgreement(storage, model, nowMs);
-      for (const [name, like] of model) if (like.isPending) model.delete(name);
-      await corrupt(storage);
-      await rebuild(storage, () => nowMs);
-      await expectAgreement(storage, model, nowMs);
-    }),
-    { numRuns: 25 },
-  );
-}, 60_000);
+test.each(REDIS_KINDS)(
+  'on %s, counts, lists and rankings agree after any sequence of likes, removals and erasures, and after a rebuild',
+  async (_, urlOf) => {
+    const redis = await openRedis(runtime, { url: await urlOf(), required: true });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+        const storage = { redis, prefix: redis.family(uniqueName('likes')) };
+        const model: Model = new Map();
+        let nowMs = START_MS;
+        for (const one of steps) {
+          if ('minutes' in one) nowMs += one.minutes * 60_000;
+          else await act(storage, model, one, nowMs);
+        }
+        await expectAgreement(storage, model, nowMs);
+        for (const [name, like] of model) if (like.isPending) model.delete(name);
+        await corrupt(storage);
+        await rebuild(storage, () => nowMs);
+        await expectAgreement(storage, model, nowMs);
+      }),
+      { numRuns: redis.isCluster ? 5 : 25 },
+    );
+  },
+  60_000,
+);
 
 async function act(storage: LikesStorage, model: Model, one: Step, nowMs: number) {
   const post = 'post' in one ? (POSTS[one.post] ?? '') : '';

@@ -41,7 +41,7 @@ const now = () => clockMs;
 const runtimes = [runtime];
 
 /** A service with storage of its own. */
-function makeService(storage = { redis, prefix: uniqueName('likes') }) {
+function makeService(storage = { redis, prefix: redis.family(uniqueName('likes')) }) {
   const runtime = testRuntime('likes');
   runtimes.push(runtime);
   const findPerson = createPersonLookup(users, now);

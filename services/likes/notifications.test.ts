@@ -23,7 +23,7 @@ afterAll(() => runtime.close());
 
 const makeDeps = (): LikesDeps => ({
   runtime,
-  storage: { redis, prefix: uniqueName('likes') },
+  storage: { redis, prefix: redis.family(uniqueName('likes')) },
   outbox: { wake() {} },
   tokens: tokens.verifier,
   findPerson: async () => author,

@@ -38,7 +38,7 @@ const timelines: Parameters<typeof createPostCheck>[1] = {
   },
 };
 
-const storage = { redis, prefix: uniqueName('likes') };
+const storage = { redis, prefix: redis.family(uniqueName('likes')) };
 const deps = {
   runtime,
   storage,

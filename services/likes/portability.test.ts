@@ -20,7 +20,7 @@ const timelines = {
 } as unknown as Parameters<typeof likesPortability>[0]['timelines'];
 
 const start = () => {
-  const storage = { redis, prefix: uniqueName('likes') };
+  const storage = { redis, prefix: redis.family(uniqueName('likes')) };
   return { storage, service: likesPortability({ storage, timelines }) };
 };
 const [before, after] = [start(), start()];

@@ -11,7 +11,7 @@ afterAll(() => runtime.close());
 test('who listens to the notifications of likes hears again and again that they arrive', async () => {
   const open = () => openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
   const [listener, redis] = [await open(), await open()];
-  const prefix = uniqueName('likes');
+  const prefix = redis.family(uniqueName('likes'));
   const heard: string[] = [];
   await listener.subscribe(likeChangesChannel(prefix), (message) => void heard.push(message));
   announcePresence(runtime, { redis, prefix });

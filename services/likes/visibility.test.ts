@@ -29,7 +29,7 @@ const timelines: Parameters<typeof createPostCheck>[1] = {
 const call = callerOf(
   likes({
     runtime,
-    storage: { redis, prefix: uniqueName('likes') },
+    storage: { redis, prefix: redis.family(uniqueName('likes')) },
     outbox: { wake() {} },
     findPerson: async (username) => idsByUsername.get(username) ?? '',
     checkPost: createPostCheck(runtime, timelines),

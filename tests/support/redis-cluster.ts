@@ -17,7 +17,7 @@ export async function startCluster(servers: TestServers, replicasEach: 0 | 1 = 0
   const start = () =>
     servers.start('redis-server', [
       ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
-      ...['--cluster-replica-validity-factor', '0'],
+      ...['--cluster-replica-validity-factor', '0', '--zset-max-listpack-entries', '1024'],
     ]);
   const nodes = await Promise.all(Array.from({ length: 3 * (1 + replicasEach) }, start));
   const masters = nodes.slice(0, 3);

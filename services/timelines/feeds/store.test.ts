@@ -1,16 +1,30 @@
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createIdGenerator, uuidv7 } from '#kit/core/ids';
 import { openRedis } from '#kit/redis/client';
-import { serverVariable, testRuntime } from '../../../tests/support/servers';
-import { beginFeed, deliverToFeeds, finishFeed, readFeed } from './store';
+import type { Redis } from '#kit/redis/commands';
+import { REDIS_KINDS } from '../../../tests/support/redis-kinds';
+import { testRuntime } from '../../../tests/support/servers';
+import {
+  addToFeeds,
+  beginFeed,
+  deleteFeed,
+  deliverToFeeds,
+  finishFeed,
+  readFeed,
+  removeFromFeed,
+} from './store';
 
 const runtime = testRuntime('timelines-feeds');
-const redis = await openRedis(runtime, { url: serverVariable('REDIS_URL'), required: true });
+let redis: Redis;
 const nextId = createIdGenerator(1);
 
 afterAll(() => runtime.close());
 
-describe('a feed', () => {
+describe.each(REDIS_KINDS)('a feed on %s', (_, urlOf) => {
+  beforeAll(async () => {
+    redis = await openRedis(runtime, { url: await urlOf(), required: true });
+  }, 120_000);
+
   const add = (readerId: string, ids: string[], homeSize = 3) =>
     deliverToFeeds(redis, [readerId], ids, homeSize);
   const read = (readerId: string, after: string | null, limit: number) =>
@@ -45,5 +59,21 @@ describe('a feed', () => {
     expect(await redis.objectEncoding(`home:{${reader}}`)).toBe('listpack');
     expect(await redis.ttl(`home:{${reader}}`)).toBeGreaterThan(6 * 86_400);
     expect((await read(reader, null, 1000))?.floor).toBe(String(ids[101]));
+  });
+
+  test('is one of many that are filled together', async () => {
+    const [withFeed, withoutFeed] = [Array.from({ length: 20 }, uuidv7), Array.from({ length: 5 }, uuidv7)];
+    for (const reader of withFeed) {
+      await beginFeed(redis, reader, 'a');
+      await finishFeed(redis, reader, { token: 'a', ids: ['20'], floor: null, homeSize: 3 });
+    }
+    const postsOf = new Map([...withFeed, ...withoutFeed].map((reader) => [reader, ['30', '40']]));
+    expect(await addToFeeds(redis, postsOf, 3)).toEqual(new Set(withFeed));
+    for (const reader of withFeed) {
+      await removeFromFeed(redis, reader, ['30']);
+      expect((await read(reader, null, 10))?.ids).toEqual(['40', '20']);
+      await deleteFeed(redis, reader);
+      expect(await read(reader, null, 10)).toBeNull();
+    }
   });
 });
