@@ -115,3 +115,27 @@ test('a connection far behind is sent everything, page by page', async () => {
   channel.accept([frame(1_002)]);
   expect(one.received).toEqual(upTo(1_002, 3));
 });
+
+test('what is buffered is not replayed once stored messages have changed, also by a change without a number', async () => {
+  const reads: { after: number; revision: number }[] = [];
+  const channel = createRoomChannel(
+    room,
+    async ({ revision }, after, until) => {
+      reads.push({ after, revision });
+      return upTo(until, after).map(frame);
+    },
+    pino({ level: 'silent' }),
+  );
+  const joined = recorder(0);
+  await channel.join(joined);
+  channel.accept([frame(1)]);
+  // Buffered since a connection was there: nothing is read.
+  const before = recorder(0);
+  await channel.join(before);
+  expect([before.received, reads]).toEqual([[1], []]);
+  // Deleted messages lose their sender with the account.
+  channel.observe({ lastSeq: 1, revision: 1 });
+  const after = recorder(0);
+  await channel.join(after);
+  expect([after.received, reads]).toEqual([[1], [{ after: 0, revision: 1 }]]);
+});
