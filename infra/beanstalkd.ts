@@ -10,17 +10,22 @@ export const beanstalkd = defineServer({
   replacedBy: ['BEANSTALKD_HOST'],
   ports: { beanstalkd: 21300 },
   plan: ({ folder, ports }) => ({
-    commands: [
-      {
-        program: systemProgram('beanstalkd', 'beanstalkd'),
-        args: [
-          ...['-l', '127.0.0.1', '-p', String(ports.beanstalkd), '-z', String(MAX_JOB_BYTES)],
-          // -f0: a job is synced to disk before it is acknowledged.
-          ...['-b', folder, '-f0'],
-        ],
-      },
-    ],
-    ready: async () => (await probeTcp(ports.beanstalkd, 'stats\r\n'))?.startsWith('OK ') === true,
+    ...beanstalkdPlan({ folder, host: '127.0.0.1', port: ports.beanstalkd }),
     environment: { BEANSTALKD_HOST: '127.0.0.1', BEANSTALKD_PORT: String(ports.beanstalkd) },
   }),
+});
+
+/** How one beanstalkd is run, whose log of jobs is in `folder`. */
+export const beanstalkdPlan = ({ folder, host, port }: { folder: string; host: string; port: number }) => ({
+  commands: [
+    {
+      program: systemProgram('beanstalkd', 'beanstalkd'),
+      args: [
+        ...['-l', host, '-p', String(port), '-z', String(MAX_JOB_BYTES)],
+        // -f0: a job is synced to disk before it is acknowledged.
+        ...['-b', folder, '-f0'],
+      ],
+    },
+  ] as const,
+  ready: async () => (await probeTcp(port, 'stats\r\n', host))?.startsWith('OK ') === true,
 });

@@ -2,7 +2,8 @@
 # Installs the system packages of the local stack's servers: only missing ones, and only those that no variable
 # (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
 # The argument `tests` also installs what only tests need: proxies that parse requests behind the gateway, a load
-# generator, and Prometheus, whose promtool checks the alert rules.
+# generator, and Prometheus, whose promtool checks the alert rules. `cluster` also installs what several nodes of MariaDB need,
+# and `ip`, which partitions them.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -16,6 +17,12 @@ if [ "${1:-}" = tests ]; then
   command -v haproxy >/dev/null || missing="$missing haproxy"
   command -v wrk >/dev/null || missing="$missing wrk"
   command -v promtool >/dev/null || missing="$missing prometheus"
+fi
+if [ "${1:-}" = cluster ]; then
+  [ -e /usr/lib/galera/libgalera_smm.so ] || missing="$missing galera-4"
+  command -v mariadb-backup >/dev/null || missing="$missing mariadb-backup"
+  command -v socat >/dev/null || missing="$missing socat"
+  command -v ip >/dev/null || missing="$missing iproute2"
 fi
 [ -n "$missing" ] || exit 0
 

@@ -17,38 +17,19 @@ export const mariadb = defineServer({
   ports: { mariadb: 13306 },
   async plan({ folder, profile, identities, ports }) {
     const data = join(folder, 'data');
-    // In the system's folder for temporary files the names of two servers can collide.
-    const temporary = { TMPDIR: join(folder, 'temporary') };
-    mkdirSync(temporary.TMPDIR, { recursive: true });
-    await installDatabase(folder, data, temporary);
+    const temporary = temporaryFolder(folder);
+    await installDatabase(folder, data);
+    const operator = operatorOf(folder, profile);
     const accounts = join(folder, 'accounts.sql');
-    const password = profile === 'test' ? TEST_PASSWORD : keptPassword(join(folder, 'operator'));
-    writeFileSync(
-      accounts,
-      [
-        ...accountOf(USER, password),
-        ...rightsOfOperator(profile),
-        ...identities.filter(({ name }) => hasDatabase(name)).flatMap(accountOfProcess),
-        '',
-      ].join('\n'),
-      { mode: 0o600 },
-    );
+    writeFileSync(accounts, accountsOf(operator, profile, identities), { mode: 0o600 });
     return {
       commands: [
         {
           program: systemProgram('mariadbd', 'mariadb-server'),
           args: [
             '--no-defaults',
-            ...asRoot(),
-            `--datadir=${data}`,
-            // Relative to the data folder: a socket path is limited to 107 characters.
-            ...['--socket=mariadb.sock', '--pid-file=mariadb.pid'],
-            ...['--bind-address=127.0.0.1', `--port=${ports.mariadb}`, '--skip-name-resolve'],
+            ...mariadbOptions({ data, host: '127.0.0.1', port: ports.mariadb }, profile),
             `--init-file=${accounts}`,
-            ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_unicode_520_ci'],
-            '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY',
-            ...['--default-time-zone=+00:00', '--max-connections=300', '--performance-schema=off'],
-            ...TUNING[profile],
           ],
           environment: temporary,
         },
@@ -58,12 +39,54 @@ export const mariadb = defineServer({
       environment: {
         DB_HOST: '127.0.0.1',
         DB_PORT: String(ports.mariadb),
-        DB_USER: USER,
-        DB_PASSWORD: password,
+        DB_USER: operator.name,
+        DB_PASSWORD: operator.password,
       },
     };
   },
 });
+
+/** Whoever looks after the databases: the password is kept in `folder`. */
+export const operatorOf = (folder: string, profile: Profile) => ({
+  name: USER,
+  password: profile === 'test' ? TEST_PASSWORD : keptPassword(join(folder, 'operator')),
+});
+
+/** A folder of its own: in the system's folder for temporary files the names of two servers can collide. */
+export function temporaryFolder(folder: string): { readonly TMPDIR: string } {
+  const temporary = { TMPDIR: join(folder, 'temporary') };
+  mkdirSync(temporary.TMPDIR, { recursive: true });
+  return temporary;
+}
+
+/** The options of a server on which the databases of Rookery are, whether it is alone or a node of a cluster. */
+export const mariadbOptions = (
+  server: { readonly data: string; readonly host: string; readonly port: number },
+  profile: Profile,
+): readonly string[] => [
+  ...asRoot(),
+  `--datadir=${server.data}`,
+  // Relative to the data folder: a socket path is limited to 107 characters.
+  ...['--socket=mariadb.sock', '--pid-file=mariadb.pid'],
+  ...[`--bind-address=${server.host}`, `--port=${server.port}`, '--skip-name-resolve'],
+  ...['--character-set-server=utf8mb4', '--collation-server=utf8mb4_unicode_520_ci'],
+  '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY',
+  ...['--default-time-zone=+00:00', '--max-connections=300', '--performance-schema=off'],
+  ...TUNING[profile],
+];
+
+/** The statements that create the users of the databases, at each start. */
+export const accountsOf = (
+  operator: { readonly name: string; readonly password: string },
+  profile: Profile,
+  identities: readonly Identity[],
+): string =>
+  [
+    ...accountOf(operator.name, operator.password),
+    ...rightsOfOperator(profile),
+    ...identities.filter(({ name }) => hasDatabase(name)).flatMap(accountOfProcess),
+    '',
+  ].join('\n');
 
 /** Each time with the password of now: the data may be older. */
 const accountOf = (name: string, password: string) => [
@@ -117,7 +140,7 @@ const TUNING: Readonly<Record<Profile, readonly string[]>> = {
 };
 
 /** Installs beside the final folder and renames at the end, so that an interrupted installation leaves no partial data. */
-async function installDatabase(folder: string, data: string, environment: Record<string, string>) {
+export async function installDatabase(folder: string, data: string): Promise<void> {
   if (existsSync(data)) return;
   const unfinished = join(folder, 'unfinished');
   rmSync(unfinished, { recursive: true, force: true });
@@ -130,7 +153,7 @@ async function installDatabase(folder: string, data: string, environment: Record
       ...asRoot(),
       ...['--auth-root-authentication-method=socket', '--skip-test-db', '--skip-name-resolve'],
     ],
-    { env: { ...process.env, ...environment }, stdout: 'pipe', stderr: 'pipe' },
+    { env: { ...process.env, ...temporaryFolder(folder) }, stdout: 'pipe', stderr: 'pipe' },
   );
   const [output, failure] = await Promise.all([
     new Response(install.stdout).text(),

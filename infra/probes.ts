@@ -1,12 +1,12 @@
-/** Readiness probes for servers on loopback ports. */
+/** Readiness probes for servers of the stack. */
 
 const PROBE_TIMEOUT_MS = 1_000;
 
 /**
- * Connects to a loopback port, sends `send` if given, and resolves with the first bytes received; with undefined
+ * Connects to a port, of loopback by default, sends `send` if given, and resolves with the first bytes received; with undefined
  * when the port is closed, the connection ends or nothing arrives in time.
  */
-export function probeTcp(port: number, send?: string): Promise<string | undefined> {
+export function probeTcp(port: number, send?: string, hostname = '127.0.0.1'): Promise<string | undefined> {
   return new Promise((resolve) => {
     const finish = (received?: string) => {
       clearTimeout(timer);
@@ -14,7 +14,7 @@ export function probeTcp(port: number, send?: string): Promise<string | undefine
     };
     const timer = setTimeout(finish, PROBE_TIMEOUT_MS);
     Bun.connect({
-      hostname: '127.0.0.1',
+      hostname,
       port,
       socket: {
         open(socket) {

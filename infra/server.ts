@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Child, type Command, startChild } from './child';
 import type { Identity } from './identities';
 import { rotateLog, rotateOpenLog } from './log-files';
@@ -39,6 +39,8 @@ export interface StartContext {
 
 export interface RunningServer {
   readonly name: string;
+  /** Of a cluster: each can be killed and restarted alone. What is done to the cluster is done to all of them. */
+  readonly nodes?: readonly RunningServer[];
   /** The variables that clients need to reach it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly startedInMs: number;
@@ -60,15 +62,20 @@ interface Definition<Ports extends Record<string, number>> {
     profile: Profile;
     identities: readonly Identity[];
     ports: { readonly [Name in keyof Ports]: number };
-  }) => Plan | Promise<Plan>;
+  }) => PlanWithEnvironment | Promise<PlanWithEnvironment>;
+}
+
+interface PlanWithEnvironment extends Plan {
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** How a server is run, once its folder and ports are known. */
-interface Plan {
+export interface Plan {
   /** Helpers first, the server itself last. */
   readonly commands: readonly [...Command[], Command];
+  /** Further arguments of the server itself, which depend on the state that it is started from. */
+  readonly argsAtStart?: () => Promise<readonly string[]>;
   readonly ready: () => Promise<boolean>;
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** A server that starts uses the processor; one that has not for this long is stuck. */
@@ -90,10 +97,7 @@ export function defineServer<const Ports extends Record<string, number>>(
     async start(context) {
       const started = performance.now();
       const folder = join(context.folder, name);
-      const logFile = join(context.folder, 'logs', `server-${name}.log`);
       mkdirSync(folder, { recursive: true });
-      mkdirSync(join(context.folder, 'logs'), { recursive: true });
-      rotateLog(logFile);
       const ports = await serverPorts(name, definition.ports, context);
       const plan = await definition.plan({
         folder,
@@ -101,7 +105,7 @@ export function defineServer<const Ports extends Record<string, number>>(
         identities: context.identities,
         ports,
       });
-      const run = runPlan(name, plan, { ...context, folder, logFile });
+      const run = runPlan(name, plan, { ...context, folder, logFile: newLog(context.folder, name) });
       await run.restart();
       return {
         name,
@@ -137,13 +141,22 @@ function reportMoved(
       context.report(`${name}: port ${port + context.portOffset} is in use, using ${ports[use]}`);
 }
 
-function runPlan(
+/** The log of a server in the stack's folder; that of its last run is kept beside it. */
+export function newLog(stackFolder: string, name: string): string {
+  const logFile = join(stackFolder, 'logs', `server-${name}.log`);
+  mkdirSync(dirname(logFile), { recursive: true });
+  rotateLog(logFile);
+  return logFile;
+}
+
+/** Runs a server, and restarts it when it exits unexpectedly. It has not been started yet: `restart` does. */
+export function runPlan(
   name: string,
   plan: Plan,
   options: Pick<StartContext, 'folder' | 'profile' | 'mark' | 'report' | 'signal' | 'restarted'> & {
     logFile: string;
   },
-) {
+): Pick<RunningServer, 'restart' | 'kill' | 'stop' | 'pid'> {
   const children: (Child | undefined)[] = plan.commands.map(() => undefined);
   const main = plan.commands.length - 1;
   let shouldRun = false;
@@ -154,8 +167,11 @@ function runPlan(
   async function restart() {
     shouldRun = false;
     await children[main]?.stop(STOP_GRACE_MS);
+    const further = (await plan.argsAtStart?.()) ?? [];
     plan.commands.forEach((command, index) => {
-      if (!children[index]?.running()) children[index] = startChild(command, options);
+      if (children[index]?.running()) return;
+      const args = index === main ? [...command.args, ...further] : command.args;
+      children[index] = startChild({ ...command, args }, options);
     });
     const child = children[main];
     const ready = await untilStalled(async () => !child?.running() || (await plan.ready()), {

@@ -15,6 +15,7 @@ import type { Profile, RunningServer, Server } from './server';
 
 const PROCFILE = join(import.meta.dir, '..', 'Procfile');
 
+/** One server of each kind. */
 const SERVERS: readonly Server[] = [rabbitmq, mariadb, mail, redis, beanstalkd, dynamodb, objectStore];
 
 /** Offset of the test stack's ports from those of development. */
@@ -28,7 +29,7 @@ export interface Stack {
   readonly identityFile: (process: string) => string;
   /** The same without credentials, for processes, which have their own in IDENTITY_FILE. */
   readonly processEnvironment: Readonly<Record<string, string>>;
-  /** @throws when the stack has not started that server */
+  /** A server, or a node of a cluster. @throws when the stack has not started it */
   readonly server: (name: string) => RunningServer;
   readonly stop: () => Promise<void>;
 }
@@ -39,6 +40,8 @@ export interface StackOptions {
   readonly profile: Profile;
   /** Added to every preferred port. */
   readonly portOffset?: number;
+  /** What it is made of; by default one server of each kind. */
+  readonly servers?: readonly Server[];
   /** Start these only (by name); all of them by default. */
   readonly only?: readonly string[];
   readonly report?: (line: string) => void;
@@ -61,7 +64,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   // Inherited by the servers, whose files are for their owner alone.
   process.umask(0o077);
   const folder = resolve(options.folder);
-  const { profile, report = () => undefined, source = process.env } = options;
+  const { profile, servers: kinds = SERVERS, report = () => undefined, source = process.env } = options;
   const unlockFolder = lockFolder(folder);
   const running: RunningServer[] = [];
   const identityFolder = join(folder, 'identities');
@@ -82,7 +85,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     servers: running,
     identityFile: (process) => join(identityFolder, `${process}.env`),
     server(name) {
-      const server = running.find((candidate) => candidate.name === name);
+      const server = running
+        .flatMap((candidate) => [candidate, ...(candidate.nodes ?? [])])
+        .find((candidate) => candidate.name === name);
       if (server === undefined) throw new Error(`This stack has not started ${name}`);
       return server;
     },
@@ -92,12 +97,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     const orphans = await stopProcessesOf(folder, { graceMs: 10_000 });
     if (orphans > 0) report(`stopped ${orphans} processes of an earlier run`);
-    if (profile === 'test') emptyFolder(folder);
-    const servers = wantedServers(options.only, source, report);
+    if (profile === 'test') emptyFolder(folder, kinds);
+    const servers = wantedServers(kinds, options.only, source, report);
     const identities = prepareIdentities(
       identityFolder,
       processesWithIdentity(readFileSync(PROCFILE, 'utf8')),
-      { servers: servers.map(({ name }) => name), isNew: !existsSync(join(folder, 'mariadb', 'data')) },
+      { servers: servers.map(({ name }) => name), isNew: !existsSync(join(folder, 'mariadb')) },
     );
     const portOffset = options.portOffset ?? (profile === 'test' ? TEST_PORT_OFFSET : 0);
     const context = {
@@ -129,11 +134,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 function wantedServers(
+  kinds: readonly Server[],
   only: readonly string[] | undefined,
   source: NodeJS.ProcessEnv,
   report: (line: string) => void,
 ): Server[] {
-  return SERVERS.filter((server) => {
+  return kinds.filter((server) => {
     if (only !== undefined && !only.includes(server.name)) return false;
     const variable = server.replacedBy.find((name) => (source[name] ?? '') !== '');
     if (variable !== undefined) report(`${server.name}: using the server in ${variable}`);
@@ -143,7 +149,8 @@ function wantedServers(
 
 function withoutCredentials(environment: Readonly<Record<string, string>>): Record<string, string> {
   const { AMQP_URL, DB_USER, DB_PASSWORD, REDIS_URL, ...others } = environment;
-  const bare = (url: string) => url.replace(/\/\/[^@/]*@/, '//');
+  // Of each of several, separated by commas.
+  const bare = (urls: string) => urls.replaceAll(/\/\/[^@/,]*@/g, '//');
   return {
     ...others,
     // Empty counts as unset, also where `.env` sets it.
@@ -157,8 +164,8 @@ function withoutCredentials(environment: Readonly<Record<string, string>>): Reco
   };
 }
 
-function emptyFolder(folder: string) {
-  for (const name of [...SERVERS.map((server) => server.name), 'logs'])
+function emptyFolder(folder: string, kinds: readonly Server[]) {
+  for (const name of [...kinds.map((server) => server.name), 'logs'])
     rmSync(join(folder, name), { recursive: true, force: true });
 }
 

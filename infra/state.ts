@@ -22,11 +22,13 @@ export const STACK_FILE = join(DEVELOPMENT_FOLDER, 'stack.json');
 export function writeState(stack: Stack): void {
   const state: StackState = {
     environment: stack.environment,
-    servers: stack.servers.map((server) => ({
-      name: server.name,
-      pid: server.pid() ?? null,
-      started_in_ms: server.startedInMs,
-    })),
+    servers: stack.servers
+      .flatMap((server) => server.nodes ?? [server])
+      .map((server) => ({
+        name: server.name,
+        pid: server.pid() ?? null,
+        started_in_ms: server.startedInMs,
+      })),
   };
   writeJson(STACK_FILE, state);
 }

@@ -22,7 +22,7 @@ const CHECKS = [
 
 /** Runs all checks and tests on a stack of its own; the last line of the output is `N passed, N failed`. */
 async function main(testArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
-  if (!installServers({ forTests: true })) return finish({ passed: 0, failed: 1 });
+  if (!installServers('tests')) return finish({ passed: 0, failed: 1 });
   const starting = startTestStack(signal);
   // Awaited below; until then a rejection must not end the process.
   starting.catch(() => undefined);
