@@ -3,7 +3,7 @@ RUN := @sh scripts/bootstrap.sh
 BUN := $(RUN) bun
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean logs ps infra dev demo seed migrate migration audit test format lint types build parked replay docs deployment alerts contracts client bench new credential backup restore
+.PHONY: help up cluster down clean logs ps infra dev demo seed migrate migration audit test format lint types build parked replay docs deployment alerts contracts client bench new credential backup restore
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { sub("%", "users", $$1); printf "  \033[36mmake %-12s\033[0m %s\n", $$1, $$2 }' Makefile
@@ -13,6 +13,9 @@ up: ## Install missing dependencies, build and start the system (d=1: in the bac
 
 dev: ## Start the system from the sources, reloading on changes (d=1: in the background; profile=compact: in one process)
 	$(BUN) scripts/up.ts --watch $(if $(d),--detach) $(if $(profile),--profile=$(profile))
+
+cluster: ## Start the system on clusters of its servers, with two of every process (d=1: in the background)
+	$(BUN) scripts/cluster.ts $(if $(d),--detach) $(if $(namespaces),--namespaces)
 
 down: ## Stop the system
 	$(BUN) scripts/down.ts

@@ -10,7 +10,6 @@ import { listenForShutdown, untilAborted } from '../infra/shutdown-signals';
 import { type Stack, startStack } from '../infra/stack';
 import { clearState, DEVELOPMENT_FOLDER, writeState } from '../infra/state';
 import { migrateAll } from './migrate';
-import { prepareEnvironmentFile } from './processes/environment-file';
 import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
 import { parseProcfile, programsIn, servicesOf } from './processes/procfile';
@@ -23,6 +22,7 @@ import {
   writeSystemState,
 } from './processes/system-state';
 import { startInBackground } from './up/background';
+import { buildBundles, prepareEnvironment } from './up/prepare';
 import { GATEWAY_PORT, GATEWAY_URL, REGISTRY_PORT, welcome } from './up/welcome';
 
 const ROOT = join(import.meta.dir, '..');
@@ -60,28 +60,11 @@ async function main(options: Options): Promise<number> {
     console.error(`Port ${port} is in use by another program. Stop it first (find it with: ss -ltnp).`);
     return 1;
   }
-  prepareEnvironment();
+  prepareEnvironment({ isNew: !isSeeded() && !existsSync(DATABASE) });
   if (!installServers()) return 1;
-  if (!options.watch && !buildBundles(options.profile)) return 1;
+  if (!options.watch && !buildBundles({ isCompact: options.profile === 'compact' })) return 1;
   return options.detach ? background(options) : foreground(options);
 }
-
-/** Bun has read `.env` before this script ran; what it did not contain then is added to the environment now. */
-function prepareEnvironment(): void {
-  const file = join(ROOT, '.env');
-  const change = prepareEnvironmentFile(file, { isNew: !isSeeded() && !existsSync(DATABASE) });
-  if (change === undefined) return;
-  console.log(change);
-  for (const [, name = '', value = ''] of readFileSync(file, 'utf8').matchAll(/^(\w+)=(.*)$/gm))
-    process.env[name] ??= value;
-}
-
-/** In a child process, so that its memory is released. */
-const buildBundles = (profile: Profile) =>
-  Bun.spawnSync(
-    [process.execPath, join(ROOT, 'scripts', 'build.ts'), ...(profile === 'compact' ? ['--compact'] : [])],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
-  ).exitCode === 0;
 
 async function foreground(options: Options): Promise<number> {
   const shutdown = listenForShutdown();
