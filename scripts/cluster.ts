@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { releaseMemoryWhenIdle } from '#kit/core/idle-memory';
@@ -6,26 +5,24 @@ import { type ClusterStack, startCluster } from '../infra/cluster/start';
 import { FolderInUse, lockFolder, ownerOf } from '../infra/folder-lock';
 import { installServers } from '../infra/install';
 import { isPortFree } from '../infra/ports';
-import { markOf, stopProcessesOf } from '../infra/processes';
+import { stopProcessesOf } from '../infra/processes';
 import { listenForShutdown, untilAborted } from '../infra/shutdown-signals';
 import { clearState, DEVELOPMENT_FOLDER, writeState } from '../infra/state';
 import { migrateAll } from './migrate';
-import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
-import { type ProcfileEntry, parseProcfile, servicesOf } from './processes/procfile';
-import { type ProcessRunner, runProcesses } from './processes/runner';
+import type { ProcessRunner } from './processes/runner';
 import { clearSystemState, readSystemState, writeSystemState } from './processes/system-state';
 import { startInBackground } from './up/background';
-import { MACHINES, processesOn } from './up/machines';
+import { namesOnMachines, startMachines } from './up/machines';
 import { buildBundles, prepareEnvironment } from './up/prepare';
 import { GATEWAY_PORT, REGISTRY_PORT, welcome } from './up/welcome';
 
 const ROOT = join(import.meta.dir, '..');
+/** The loopback addresses of the machines that the cluster stands for. */
+const MACHINES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
 const LOG_FOLDER = join(DEVELOPMENT_FOLDER, 'logs');
 /** Beside the data of `make up`, which a cluster neither reads nor changes. */
 const DATA_FOLDER = join(DEVELOPMENT_FOLDER, 'cluster');
-/** How long the next service may take; on a busy machine they start one after the other. */
-const READY_STALL_MS = 300_000;
 const ORPHAN_GRACE_MS = 20_000;
 
 interface Options {
@@ -58,6 +55,8 @@ async function foreground(options: Options): Promise<number> {
   // `make up` and `make down` find a running cluster as they find a running system.
   const unlock = lockFolder(DEVELOPMENT_FOLDER);
   const runners: ProcessRunner[] = [];
+  const saveState = ({ ready }: { ready: boolean }) =>
+    writeSystemState({ ready, processes: runners.flatMap((runner) => runner.states()) });
   let stack: ClusterStack | undefined;
   try {
     console.log('Starting three MariaDB, six Redis, three RabbitMQ and three beanstalkd');
@@ -72,13 +71,25 @@ async function foreground(options: Options): Promise<number> {
     const databases = await migrateAll({ ...process.env, ...stack.environment }, shutdown.signal);
     console.log(`${databases} databases are up to date`);
     shutdown.again = () => void Promise.all(runners.map((runner) => runner.stop()));
-    if (!(await startMachines(stack, { ...options, runners, signal: shutdown.signal })))
-      return shutdown.signal.aborted ? 0 : 1;
+    const missing = await startMachines(stack, {
+      hosts: MACHINES,
+      folder: DEVELOPMENT_FOLDER,
+      runners,
+      report: console.log,
+      ...(!options.quiet && { show: createScreen(namesOnMachines()) }),
+      onChange: () => saveState({ ready: readSystemState()?.ready ?? false }),
+      signal: shutdown.signal,
+    });
+    if (shutdown.signal.aborted) return 0;
+    if (missing.length > 0) {
+      console.error(`Not ready: ${missing.join(', ')}. See the reason with: make logs s=<name>-1`);
+      return 1;
+    }
     console.log(welcome(stack.environment, process.env));
     console.log(
       `Also: gateway http://${MACHINES[1]}:${GATEWAY_PORT}/. Further: \`make seed\` adds people and posts.\n`,
     );
-    writeSystemState({ ready: true, processes: runners.flatMap((runner) => runner.states()) });
+    saveState({ ready: true });
     releaseMemoryWhenIdle(shutdown.signal);
     await untilAborted(shutdown.signal);
     return 0;
@@ -93,79 +104,6 @@ async function foreground(options: Options): Promise<number> {
     unlock();
     console.log('Stopped');
   }
-}
-
-/**
- * Starts the registries, and one machine after the other: all at once would share few cores, and each would take as long as
- * all of them.
- *
- * @returns whether both gateways list all instances as up
- */
-async function startMachines(
-  stack: ClusterStack,
-  options: Options & { readonly runners: ProcessRunner[]; readonly signal: AbortSignal },
-): Promise<boolean> {
-  const { runners, signal } = options;
-  const procfile = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
-  const machines = MACHINES.map((_, machine) => processesOn(machine, procfile, stack.identityFile));
-  const isRegistry = ({ name }: ProcfileEntry) => name.startsWith('registry-');
-  const steps = [
-    machines.flat().filter(isRegistry),
-    ...machines.map((entries) => entries.filter((entry) => !isRegistry(entry))),
-  ];
-  for (const [number, entries] of steps.entries()) {
-    if (entries.length === 0) continue;
-    console.log(
-      number === 0
-        ? 'Starting three registries'
-        : `Starting ${entries.length} processes on machine ${number}`,
-    );
-    runners.push(runEntries(entries, stack, options));
-    if (number === 0) continue;
-    const missing = await waitForGateway({
-      url: `http://${MACHINES[number - 1]}:${GATEWAY_PORT}/`,
-      services: servicesOf(procfile),
-      instances: number,
-      stallMs: READY_STALL_MS,
-      isFailed: () =>
-        runners.some((runner) => runner.states().some(({ state }) => state === 'misconfigured')),
-      signal,
-    });
-    if (signal.aborted) return false;
-    if (missing.length > 0) {
-      console.error(
-        `Not ready behind the gateway: ${missing.join(', ')}. See the reason with: make logs s=<name>-${number}`,
-      );
-      return false;
-    }
-  }
-  return true;
-}
-
-function runEntries(
-  entries: readonly ProcfileEntry[],
-  stack: ClusterStack,
-  { quiet, runners }: Options & { readonly runners: readonly ProcessRunner[] },
-): ProcessRunner {
-  return runProcesses({
-    entries,
-    folder: ROOT,
-    environment: {
-      ...stack.processEnvironment,
-      ...markOf(DEVELOPMENT_FOLDER),
-      REGISTRY_URL: MACHINES.map((host) => `http://${host}:${REGISTRY_PORT}`).join(','),
-      // With the operator's credentials: the registry has no identity.
-      REGISTRY_REDIS_URL: stack.environment.REDIS_URL ?? '',
-      GATEWAY_WORKERS: '2',
-    },
-    logFolder: LOG_FOLDER,
-    show: quiet ? () => undefined : createScreen(entries.map(({ name }) => name)),
-    onChange: () =>
-      writeSystemState({
-        ready: readSystemState()?.ready ?? false,
-        processes: runners.flatMap((runner) => runner.states()),
-      }),
-  });
 }
 
 /** Runs this script again in a session of its own until the system is ready. */

@@ -11,6 +11,14 @@ test('a service is up when one of its instances is', () => {
   expect([...servicesUp({ services })]).toEqual(['users', 'auth']);
 });
 
+test('a service on several machines is up when that many of its instances are', () => {
+  const services = {
+    users: { instances: [{ state: 'up' }, { state: 'up' }] },
+    likes: { instances: [{ state: 'up' }, { state: 'unhealthy' }] },
+  };
+  expect([...servicesUp({ services }, 2)]).toEqual(['users']);
+});
+
 test('services may also be a list', () => {
   expect([
     ...servicesUp({ services: [{ name: 'users', instances: [{ state: 'up' }] }, { name: 'likes' }] }),

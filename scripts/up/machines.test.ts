@@ -4,7 +4,13 @@ import { parseProcfile } from '../processes/procfile';
 import { processesOn } from './machines';
 
 const procfile = parseProcfile(await Bun.file(join(import.meta.dir, '..', '..', 'Procfile')).text());
-const on = (machine: number) => processesOn(machine, procfile, (name) => `/identities/${name}.env`);
+const on = (machine: number) =>
+  processesOn(
+    machine,
+    ['127.0.0.1', '127.0.0.2', '127.0.0.3'],
+    procfile,
+    (name) => `/identities/${name}.env`,
+  );
 
 test('two machines run every process, the third a registry', () => {
   const names = procfile.map(({ name }) => name).filter((name) => name !== 'infra');
