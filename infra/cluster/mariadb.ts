@@ -106,6 +106,8 @@ function prepareNode(node: PlannedNode, ports: Ports, { profile, nodes }: Family
     // Each process of both machines has connections of its own.
     '--max-connections=800',
     ...['--binlog-format=ROW', '--innodb-autoinc-lock-mode=2'],
+    // Rows are replicated, not statements: a migration may create a trigger.
+    '--log-bin-trust-function-creators=ON',
     // A killed node loses nothing; after a power loss the other nodes have it.
     '--innodb-flush-log-at-trx-commit=2',
     ...['--wsrep-on=ON', `--wsrep-provider=${PROVIDER}`, '--wsrep-cluster-name=rookery'],

@@ -1,0 +1,169 @@
+import { sleep } from '#kit/core/back-off';
+import { type CrowdMember, joinCrowd } from '../support/chat-crowd';
+import { type Client, join, type Reply, request } from '../support/client';
+import { eventually } from '../support/eventually';
+
+/** What the load does; every kind goes on all the time. */
+export const KINDS = ['post', 'post later', 'like', 'vote', 'payment', 'message'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** Acknowledged operations. */
+export interface Acknowledged {
+  /** Its text, author and id. */
+  readonly posts: { text: string; author: string; id: string }[];
+  /** A post and who likes it. */
+  readonly likes: { post: string; person: string }[];
+  /** A poll and who has voted. */
+  readonly votes: { poll: string; person: string }[];
+  readonly payments: { id: string; payer: string }[];
+}
+
+export interface Load {
+  readonly people: readonly Client[];
+  readonly crowd: readonly CrowdMember[];
+  readonly acknowledged: Acknowledged;
+  /** Messages that were sent to the room; each is repeated until it is echoed. */
+  readonly messagesSent: () => number;
+  /** Attempts that failed, and were repeated. */
+  readonly failedAttempts: () => number;
+  /** Resolves once an operation of every kind has begun after this call, and been acknowledged: with the slowest kind. */
+  readonly untilAllAcknowledged: (deadlineMs: number) => Promise<Kind>;
+  /** Ends the load once what has begun is acknowledged. */
+  readonly stop: () => Promise<void>;
+}
+
+const PEOPLE = 4;
+/** Between two operations of one kind. */
+const PAUSE_MS = 400;
+const RETRY_MS = 250;
+const ROOM = 'faults';
+/** In flight, overloaded, unavailable or disconnected: to be repeated. Anything else is a fault of the system. */
+const RETRYABLE = [0, 409, 429, 500, 502, 503, 504];
+
+/** Starts people who post, like, vote, pay and talk at a small rate, through both gateways in turn. */
+export async function startLoad(urls: readonly [string, string]): Promise<Load> {
+  const bases = urls.map((url) => url.replace(/\/$/, ''));
+  const baseOf = (attempt: number) => bases[attempt % bases.length] ?? '';
+  const run = Bun.randomUUIDv7().slice(-6);
+  const people: Client[] = [];
+  for (let number = 0; number < PEOPLE; number++)
+    people.push(await join(baseOf(number), `fault${run}${number}`));
+  for (const follower of people)
+    for (const followee of people)
+      if (follower !== followee) await follower.post(`/users/follow/${followee.username}`);
+  // Reading the home timeline creates the feed that posts are delivered to.
+  for (const person of people) await person.get(`/posts/home/${person.username}`);
+  const crowd = bases.map((base) => joinCrowd(base, `${ROOM}-${run}`));
+
+  const acknowledged: Acknowledged = { posts: [], likes: [], votes: [], payments: [] };
+  const begun = new Map<Kind, number>();
+  const ended = new Map<Kind, number>();
+  const stopping = new AbortController();
+  let failures = 0;
+  let messages = 0;
+
+  /** Sends until it is acknowledged, under one Idempotency-Key. */
+  async function send(person: Client, path: string, body?: unknown): Promise<Reply> {
+    const headers = { 'idempotency-key': Bun.randomUUIDv7() };
+    for (let attempt = 0; ; attempt++) {
+      const options = { token: person.token, headers, ...(body !== undefined && { body }) };
+      const reply = await request(baseOf(attempt), 'POST', path, options).catch(noReply);
+      if (reply.status >= 200 && reply.status < 300) return reply;
+      // An attempt before this one was the vote.
+      if (reply.body.code === 'poll.already-voted' && attempt > 0) return reply;
+      if (!RETRYABLE.includes(reply.status))
+        throw new Error(`POST ${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
+      failures++;
+      await sleep(RETRY_MS);
+    }
+  }
+
+  const operations: Readonly<Record<Kind, (number: number, person: Client) => Promise<void>>> = {
+    async post(number, person) {
+      const text = `post ${run} ${number}`;
+      const { body } = await send(person, '/posts', { text });
+      acknowledged.posts.push({ text, author: person.username, id: String(body.id) });
+    },
+    async 'post later'(number, person) {
+      const text = `later ${run} ${number}`;
+      const { body } = await send(person, '/posts/async', { text });
+      acknowledged.posts.push({ text, author: person.username, id: String(body.id) });
+    },
+    async like(number, person) {
+      const post = acknowledged.posts.at(-(1 + (number % 5)));
+      // One that is still to be written cannot be liked.
+      if (post === undefined || post.text.startsWith('later')) return;
+      await send(person, `/likes/${post.id}`);
+      acknowledged.likes.push({ post: post.id, person: person.id });
+    },
+    async vote(number, person) {
+      const { body } = await send(person, '/polls', { question: `poll ${number}?`, options: ['Yes', 'No'] });
+      const poll = String(body.id);
+      await send(person, `/polls/${poll}/vote`, { option: 'Yes' });
+      acknowledged.votes.push({ poll, person: person.id });
+    },
+    async payment(number, person) {
+      const body = {
+        amount: '12.50',
+        currency: 'EUR',
+        description: `Stickers ${run} ${number}`,
+        payment_method: 'pm_card',
+      };
+      const reply = await send(person, '/payments', body);
+      acknowledged.payments.push({ id: String(reply.body.id), payer: person.username });
+    },
+    async message(number) {
+      const member = crowd[number % crowd.length];
+      messages++;
+      member?.say(`${run}-${number}`);
+      await eventually(() => member?.unanswered === 0, 300_000);
+    },
+  };
+
+  async function repeat(kind: Kind) {
+    for (let number = 0; !stopping.signal.aborted; number++) {
+      const person = people[number % people.length];
+      if (person === undefined) return;
+      const startedAt = performance.now();
+      begun.set(kind, startedAt);
+      await operations[kind](number, person);
+      ended.set(kind, startedAt);
+      await sleep(PAUSE_MS, stopping.signal);
+    }
+  }
+
+  let failure: unknown;
+  const loops = KINDS.map((kind) =>
+    repeat(kind).catch((reason: unknown) => {
+      failure ??= new Error(`${kind}: ${reason instanceof Error ? reason.message : reason}`);
+    }),
+  );
+  return {
+    people,
+    crowd,
+    acknowledged,
+    messagesSent: () => messages,
+    failedAttempts: () => failures,
+    async untilAllAcknowledged(deadlineMs) {
+      const from = performance.now();
+      let slowest: Kind = KINDS[0];
+      await eventually(() => {
+        if (failure !== undefined) return true;
+        const waiting = KINDS.find((kind) => (ended.get(kind) ?? 0) < from);
+        if (waiting !== undefined) slowest = waiting;
+        return waiting === undefined;
+      }, deadlineMs).catch(() => {
+        throw new Error(`no ${slowest} was acknowledged within ${deadlineMs / 1_000} s`);
+      });
+      if (failure !== undefined) throw failure;
+      return slowest;
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all(loops);
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
+
+const noReply = (): Reply => ({ status: 0, headers: new Headers(), body: {} });

@@ -1,0 +1,112 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { sleep } from '#kit/core/back-off';
+import { allNodes } from '../../infra/cluster/nodes';
+import { installServers } from '../../infra/install';
+import { listenForShutdown } from '../../infra/shutdown-signals';
+import { checksOf, untilItHolds } from './checks';
+import { type Load, startLoad } from './load';
+import { type Case, tableOf } from './report';
+import { type ClusterSystem, startClusterSystem } from './system';
+
+/**
+ * Kills each node of each cluster and brings it back, and partitions it and ends the partition, while people post, like,
+ * vote, pay and talk; checks that everything that was acknowledged exists once, and writes docs/cluster-faults.md. Not part
+ * of the tests: it takes minutes, gigabytes and, for partitions, root.
+ *
+ *     bun tests/cluster/main.ts                                  # each node, killed and partitioned
+ *     bun tests/cluster/main.ts --nodes=mariadb-1,redis-1 --rounds=2 --faults=killed
+ */
+const ROOT = join(import.meta.dir, '..', '..');
+/** How long a node is away at least. */
+const AWAY_MS = 10_000;
+/** Until every kind of operation is acknowledged again. */
+const RECOVERY_MS = 180_000;
+const FAULTS = ['killed', 'partitioned'] as const;
+type Fault = (typeof FAULTS)[number];
+
+interface Options {
+  readonly nodes: readonly string[];
+  readonly faults: readonly Fault[];
+  readonly rounds: number;
+  readonly folder: string;
+}
+
+async function main(options: Options): Promise<boolean> {
+  if (!installServers('cluster')) return false;
+  const { signal } = listenForShutdown();
+  const namespaces = options.faults.includes('partitioned');
+  rmSync(options.folder, { recursive: true, force: true });
+  const system = await startClusterSystem({ folder: options.folder, namespaces, signal });
+  try {
+    const load = await startLoad(system.urls);
+    await load.untilAllAcknowledged(RECOVERY_MS);
+    const cases: Case[] = [];
+    for (let round = 1; round <= options.rounds; round++)
+      for (const fault of options.faults)
+        for (const node of options.nodes) {
+          if (signal.aborted) return false;
+          const result = await provoke(system, load, { node, fault });
+          console.log(`${node} ${fault}: ${JSON.stringify(result)}`);
+          cases.push(result);
+        }
+    await load.stop();
+    const checked: Record<string, string[]> = {};
+    for (const [name, check] of Object.entries(checksOf(system, load))) {
+      const problems = await untilItHolds(check);
+      checked[name] = problems;
+      console.log(`${problems.length === 0 ? '✓' : '✗'} ${name} ${problems.slice(0, 5).join('; ')}`);
+    }
+    for (const member of load.crowd) member.leave();
+    writeFileSync(join(ROOT, 'docs', 'cluster-faults.md'), tableOf(cases, checked, load));
+    return [...Object.values(checked).flat(), ...cases.flatMap(({ problem }) => problem ?? [])].length === 0;
+  } finally {
+    await system.stop();
+  }
+}
+
+async function provoke(system: ClusterSystem, load: Load, of: { node: string; fault: Fault }): Promise<Case> {
+  const server = system.stack.server(of.node);
+  const failedBefore = load.failedAttempts();
+  const begin = performance.now();
+  const secondsSince = (from: number) => Math.round((performance.now() - from) / 100) / 10;
+  const result = { ...of, awaySeconds: 0, backSeconds: 0, failedAttempts: 0 };
+  try {
+    await (of.fault === 'killed' ? server.kill('SIGKILL') : system.stack.network.cut(of.node));
+    await load.untilAllAcknowledged(RECOVERY_MS);
+    const awaySeconds = secondsSince(begin);
+    await sleep(AWAY_MS - awaySeconds * 1_000);
+    const back = performance.now();
+    await (of.fault === 'killed' ? server.restart() : system.stack.network.join(of.node));
+    await load.untilAllAcknowledged(RECOVERY_MS);
+    const backSeconds = secondsSince(back);
+    return { ...result, awaySeconds, backSeconds, failedAttempts: load.failedAttempts() - failedBefore };
+  } catch (failure) {
+    const problem = failure instanceof Error ? failure.message : String(failure);
+    // The next case needs it.
+    await (of.fault === 'killed' ? server.restart() : system.stack.network.join(of.node));
+    return { ...result, failedAttempts: load.failedAttempts() - failedBefore, problem };
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    nodes: {
+      type: 'string',
+      default: allNodes()
+        .map(({ name }) => name)
+        .join(','),
+    },
+    faults: { type: 'string', default: FAULTS.join(',') },
+    rounds: { type: 'string', default: '1' },
+    folder: { type: 'string', default: join(ROOT, '.data', 'cluster-faults') },
+  },
+});
+const isDone = await main({
+  nodes: values.nodes.split(','),
+  faults: FAULTS.filter((fault) => values.faults.split(',').includes(fault)),
+  rounds: Number(values.rounds),
+  folder: values.folder,
+});
+process.exit(isDone ? 0 : 1);
