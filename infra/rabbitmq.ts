@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { authorityOf } from '#kit/core/address';
 import { OPERATOR } from '#kit/messaging/rabbit/publisher-check';
 import { type BrokerUser, brokerDefinitions } from './broker-definitions';
 import { keptPassword, randomPassword } from './identities';
@@ -117,7 +118,7 @@ function prepareFolder(
   writeFileSync(
     pathOf('rabbitmq.conf'),
     [
-      `listeners.tcp.1 = ${host}:${ports.amqp}`,
+      `listeners.tcp.1 = ${authorityOf(host, ports.amqp)}`,
       ...settings,
       'vm_memory_high_watermark.absolute = 512MB',
       'disk_free_limit.absolute = 50MB',

@@ -1,17 +1,21 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { authorityOf } from '#kit/core/address';
 import { accountsOf, installDatabase, mariadbOptions, operatorOf, temporaryFolder } from '../mariadb';
+import { until } from '../processes';
 import { systemProgram } from '../programs';
 import type { Plan, RunningServer } from '../server';
 import { defineFamily, type FamilyContext, type PlannedNode } from './family';
 import { type GaleraPosition, mostAdvanced, parsePosition } from './galera-position';
 import type { Network } from './network';
-import { runProgram } from './run-program';
 
 const PORTS = { mariadb: 13306, replication: 14567, incremental: 14568, stateTransfer: 14444 };
 const PROVIDER = '/usr/lib/galera/libgalera_smm.so';
 const CONNECT_TIMEOUT_MS = 2_000;
+/** InnoDB recovers from a crash meanwhile. */
+const RECOVERY_MS = 120_000;
+const EXIT_MS = 5_000;
 
 /** Three nodes of MariaDB with Galera: what one has committed, all have certified. */
 export const galera = (network: Network) =>
@@ -94,8 +98,8 @@ function prepareNode(node: PlannedNode, ports: Ports, { profile, nodes }: Family
   mkdirSync(dataOf(node), { recursive: true });
   const { host } = node;
   const provider = {
-    'gmcast.listen_addr': `tcp://${host}:${ports.replication}`,
-    'ist.recv_addr': `${host}:${ports.incremental}`,
+    'gmcast.listen_addr': `tcp://${authorityOf(host, ports.replication)}`,
+    'ist.recv_addr': authorityOf(host, ports.incremental),
     // What a node that was away may have missed without a transfer of everything.
     'gcache.size': '64M',
     // All nodes that were killed at once find each other again.
@@ -111,12 +115,12 @@ function prepareNode(node: PlannedNode, ports: Ports, { profile, nodes }: Family
     // A killed node loses nothing; after a power loss the other nodes have it.
     '--innodb-flush-log-at-trx-commit=2',
     ...['--wsrep-on=ON', `--wsrep-provider=${PROVIDER}`, '--wsrep-cluster-name=rookery'],
-    `--wsrep-cluster-address=gcomm://${nodes.map((each) => `${each.host}:${ports.replication}`).join(',')}`,
+    `--wsrep-cluster-address=gcomm://${nodes.map((each) => `${authorityOf(each.host, ports.replication)}`).join(',')}`,
     ...[`--wsrep-node-name=${node.name}`, `--wsrep-node-address=${host}`],
-    `--wsrep-node-incoming-address=${host}:${ports.mariadb}`,
+    `--wsrep-node-incoming-address=${authorityOf(host, ports.mariadb)}`,
     // Without locking the donor, unlike rsync.
     ...['--wsrep-sst-method=mariabackup', `--wsrep-sst-auth=${systemUser()}:`],
-    `--wsrep-sst-receive-address=${host}:${ports.stateTransfer}`,
+    `--wsrep-sst-receive-address=${authorityOf(host, ports.stateTransfer)}`,
     `--wsrep-provider-options=${Object.entries(provider)
       .map(([name, value]) => `${name}=${value}`)
       .join(';')}`,
@@ -171,15 +175,25 @@ async function prepareFounder(
 /** The last transaction that a node which is down has applied; undefined when it has no data, or incomplete data. */
 async function positionOf(node: PlannedNode, options: string): Promise<GaleraPosition | undefined> {
   if (!existsSync(join(dataOf(node), 'grastate.dat'))) return undefined;
-  const log = await runProgram({
-    program: systemProgram('mariadbd', 'mariadb-server'),
-    args: [`--defaults-file=${options}`, '--wsrep-recover', '--log-error=recovery.log'],
-    environment: temporaryFolder(node.folder),
-  });
   const file = join(dataOf(node), 'recovery.log');
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : log;
   rmSync(file, { force: true });
-  return parsePosition(text);
+  const recovery = Bun.spawn(
+    [
+      systemProgram('mariadbd', 'mariadb-server'),
+      ...[`--defaults-file=${options}`, '--wsrep-recover', `--log-error=${file}`],
+    ],
+    {
+      env: { PATH: process.env.PATH ?? '', ...temporaryFolder(node.folder) },
+      stdio: ['ignore', 'ignore', 'ignore'],
+    },
+  );
+  const logged = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const hasExited = () => recovery.exitCode !== null || recovery.signalCode !== null;
+  await until(() => hasExited() || parsePosition(logged()) !== undefined, RECOVERY_MS);
+  // It has been seen to hang once the position is known, while it shuts down.
+  if (!(await until(hasExited, EXIT_MS))) recovery.kill('SIGKILL');
+  await recovery.exited;
+  return parsePosition(logged());
 }
 
 /** Whether the node is a full member that serves queries. */

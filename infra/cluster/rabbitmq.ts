@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { authorityOf } from '#kit/core/address';
 import { keptPassword } from '../identities';
 import { rabbitmqOperator, rabbitmqPlan, writeDefinitions } from '../rabbitmq';
 import { defineFamily, type PlannedNode } from './family';
@@ -57,7 +58,7 @@ export const rabbitmqCluster = (network: Network) =>
         },
         environment: {
           AMQP_URL: hosts
-            .map((host) => `amqp://${operator.name}:${operator.password}@${host}:${amqp}`)
+            .map((host) => `amqp://${operator.name}:${operator.password}@${authorityOf(host, amqp)}`)
             .join(','),
         },
       };

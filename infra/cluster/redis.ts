@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { authorityOf } from '#kit/core/address';
 import { until } from '../processes';
 import { systemProgram } from '../programs';
 import { redisOperator, redisPlan } from '../redis';
@@ -23,7 +24,7 @@ export const redisCluster = (network: Network) =>
       const users = join(folder, 'users.acl');
       writeFileSync(users, redisUsers(identities, operator), { mode: 0o600 });
       const port = await choosePort(PORT);
-      const addresses = nodes.map(({ host }) => `${host}:${port}`);
+      const addresses = nodes.map(({ host }) => authorityOf(host, port));
       const ask = (host: string, ...args: string[]) =>
         runProgram(
           {
