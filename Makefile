@@ -15,7 +15,7 @@ dev: ## Start the system from the sources, reloading on changes (d=1: in the bac
 	$(BUN) scripts/up.ts --watch $(if $(d),--detach) $(if $(profile),--profile=$(profile))
 
 cluster: ## Start the system on clusters of its servers, with two of every process (d=1: in the background)
-	$(BUN) scripts/cluster.ts $(if $(d),--detach) $(if $(namespaces),--namespaces)
+	$(BUN) scripts/up/cluster.ts $(if $(d),--detach) $(if $(namespaces),--namespaces)
 
 down: ## Stop the system
 	$(BUN) scripts/down.ts

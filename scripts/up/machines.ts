@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { httpUrl } from '#kit/core/address';
 import { markOf } from '../../infra/processes';
 import type { Stack } from '../../infra/stack';
 import { waitForGateway } from '../processes/gateway-readiness';
@@ -58,7 +59,7 @@ export async function startMachines(stack: Stack, options: MachinesOptions): Pro
   return [];
 }
 
-export const gatewayUrl = (host = '') => `http://${host}:${GATEWAY_PORT}/`;
+export const gatewayUrl = (host = '') => httpUrl(host, GATEWAY_PORT, '/');
 
 /** The names of all processes. */
 export const namesOnMachines = (): string[] =>
@@ -98,7 +99,7 @@ const runEntries = (entries: readonly ProcfileEntry[], stack: Stack, options: Ma
     environment: {
       ...stack.processEnvironment,
       ...markOf(options.folder),
-      REGISTRY_URL: options.hosts.map((host) => `http://${host}:${REGISTRY_PORT}`).join(','),
+      REGISTRY_URL: options.hosts.map((host) => httpUrl(host, REGISTRY_PORT)).join(','),
       // With the operator's credentials: the registry has no identity.
       REGISTRY_REDIS_URL: stack.environment.REDIS_URL ?? '',
       GATEWAY_WORKERS: '2',
