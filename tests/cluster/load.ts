@@ -26,8 +26,10 @@ export interface Load {
   readonly messagesSent: () => number;
   /** Attempts that failed, and were repeated. */
   readonly failedAttempts: () => number;
-  /** Resolves once an operation of every kind has begun after this call, and been acknowledged: with the slowest kind. */
-  readonly untilAllAcknowledged: (deadlineMs: number) => Promise<Kind>;
+  /** Resolves once an operation of every kind has begun after this call, and been acknowledged. */
+  readonly untilAllAcknowledged: (deadlineMs: number) => Promise<void>;
+  /** How long the slowest operation took, with all its attempts, of those acknowledged since then (`performance.now()`). */
+  readonly slowestSince: (sinceMs: number) => { readonly kind: Kind; readonly ms: number };
   /** Ends the load once what has begun is acknowledged. */
   readonly stop: () => Promise<void>;
 }
@@ -56,7 +58,7 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
   const crowd = bases.map((base) => joinCrowd(base, `${ROOM}-${run}`));
 
   const acknowledged: Acknowledged = { posts: [], likes: [], votes: [], payments: [] };
-  const begun = new Map<Kind, number>();
+  const durations: { kind: Kind; endedAt: number; ms: number }[] = [];
   const ended = new Map<Kind, number>();
   const stopping = new AbortController();
   let failures = 0;
@@ -89,10 +91,10 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
       const { body } = await send(person, '/posts/async', { text });
       acknowledged.posts.push({ text, author: person.username, id: String(body.id) });
     },
-    async like(number, person) {
-      const post = acknowledged.posts.at(-(1 + (number % 5)));
+    async like(_, person) {
       // One that is still to be written cannot be liked.
-      if (post === undefined || post.text.startsWith('later')) return;
+      const post = acknowledged.posts.findLast(({ text }) => text.startsWith('post'));
+      if (post === undefined) return;
       await send(person, `/likes/${post.id}`);
       acknowledged.likes.push({ post: post.id, person: person.id });
     },
@@ -107,7 +109,7 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
         amount: '12.50',
         currency: 'EUR',
         description: `Stickers ${run} ${number}`,
-        payment_method: 'pm_card',
+        payment_method: 'pm_ok',
       };
       const reply = await send(person, '/payments', body);
       acknowledged.payments.push({ id: String(reply.body.id), payer: person.username });
@@ -125,9 +127,9 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
       const person = people[number % people.length];
       if (person === undefined) return;
       const startedAt = performance.now();
-      begun.set(kind, startedAt);
       await operations[kind](number, person);
       ended.set(kind, startedAt);
+      durations.push({ kind, endedAt: performance.now(), ms: performance.now() - startedAt });
       await sleep(PAUSE_MS, stopping.signal);
     }
   }
@@ -156,8 +158,13 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
         throw new Error(`no ${slowest} was acknowledged within ${deadlineMs / 1_000} s`);
       });
       if (failure !== undefined) throw failure;
-      return slowest;
     },
+    slowestSince: (sinceMs) =>
+      durations
+        .filter(({ endedAt }) => endedAt >= sinceMs)
+        .reduce<{ kind: Kind; ms: number }>((slowest, one) => (one.ms > slowest.ms ? one : slowest), {
+          ...{ kind: KINDS[0], ms: 0 },
+        }),
     async stop() {
       stopping.abort();
       await Promise.all(loops);

@@ -66,29 +66,46 @@ async function main(options: Options): Promise<boolean> {
   }
 }
 
-async function provoke(system: ClusterSystem, load: Load, of: { node: string; fault: Fault }): Promise<Case> {
-  const server = system.stack.server(of.node);
+async function provoke(
+  system: ClusterSystem,
+  load: Load,
+  { node, fault }: { node: string; fault: Fault },
+): Promise<Case> {
+  const { network } = system.stack;
+  const server = system.stack.server(node);
   const failedBefore = load.failedAttempts();
   const begin = performance.now();
-  const secondsSince = (from: number) => Math.round((performance.now() - from) / 100) / 10;
-  const result = { ...of, awaySeconds: 0, backSeconds: 0, failedAttempts: 0 };
+  let back = begin;
+  let isAway = false;
+  async function bringBack() {
+    isAway = false;
+    back = performance.now();
+    await (fault === 'killed' ? server.restart() : network.join(node));
+  }
+  const result = () => {
+    const slowest = load.slowestSince(begin);
+    return {
+      ...{ node, fault, slowestKind: slowest.kind, slowestSeconds: toSeconds(slowest.ms) },
+      returnSeconds: toSeconds(performance.now() - back),
+      failedAttempts: load.failedAttempts() - failedBefore,
+    };
+  };
   try {
-    await (of.fault === 'killed' ? server.kill('SIGKILL') : system.stack.network.cut(of.node));
+    isAway = true;
+    await (fault === 'killed' ? server.kill('SIGKILL') : network.cut(node));
     await load.untilAllAcknowledged(RECOVERY_MS);
-    const awaySeconds = secondsSince(begin);
-    await sleep(AWAY_MS - awaySeconds * 1_000);
-    const back = performance.now();
-    await (of.fault === 'killed' ? server.restart() : system.stack.network.join(of.node));
+    await sleep(Math.max(0, AWAY_MS - (performance.now() - begin)));
+    await bringBack();
     await load.untilAllAcknowledged(RECOVERY_MS);
-    const backSeconds = secondsSince(back);
-    return { ...result, awaySeconds, backSeconds, failedAttempts: load.failedAttempts() - failedBefore };
+    return result();
   } catch (failure) {
-    const problem = failure instanceof Error ? failure.message : String(failure);
     // The next case needs it.
-    await (of.fault === 'killed' ? server.restart() : system.stack.network.join(of.node));
-    return { ...result, failedAttempts: load.failedAttempts() - failedBefore, problem };
+    if (isAway) await bringBack();
+    return { ...result(), problem: failure instanceof Error ? failure.message : String(failure) };
   }
 }
+
+const toSeconds = (ms: number) => Math.round(ms / 100) / 10;
 
 const { values } = parseArgs({
   options: {

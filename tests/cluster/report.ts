@@ -4,10 +4,11 @@ import type { Load } from './load';
 export interface Case {
   readonly node: string;
   readonly fault: string;
-  /** From the fault until every kind of operation was acknowledged again, with the node away. */
-  readonly awaySeconds: number;
-  /** From the start of its return until every kind of operation was acknowledged again. */
-  readonly backSeconds: number;
+  /** The longest that an operation took to be acknowledged, with all its attempts, while the node was away or came back. */
+  readonly slowestSeconds: number;
+  readonly slowestKind: string;
+  /** From the start of its return until it was ready, and an operation of every kind was acknowledged. */
+  readonly returnSeconds: number;
   /** Attempts of clients that failed, and were repeated with the same Idempotency-Key. */
   readonly failedAttempts: number;
   readonly problem?: string;
@@ -23,15 +24,16 @@ export function tableOf(
   return [
     '# Faults on a cluster',
     '',
-    'Written by `bun tests/cluster/main.ts`. Recovery: seconds until a post, a post by job, a like, a vote, a payment and a chat',
-    'message that began after the fault (or the return) were acknowledged; the slowest counts. Errors: failed attempts of the',
-    'clients, which repeat them with the same `Idempotency-Key`.',
+    'Written by `bun tests/cluster/main.ts`. Recovery: the longest that a post, a post by job, a like, a vote, a payment or a chat',
+    'message took to be acknowledged, with all its attempts, while the node was away or came back. Return: until the node was',
+    'ready again, and one of each was acknowledged. Errors: failed attempts of the clients, which repeat them with the same',
+    '`Idempotency-Key`.',
     '',
-    '| Node | Fault | Errors | Recovery without it, s | Recovery after its return, s | Failure |',
-    '| --- | --- | ---: | ---: | ---: | --- |',
+    '| Node | Fault | Errors | Recovery, s | Slowest | Return, s | Failure |',
+    '| --- | --- | ---: | ---: | --- | ---: | --- |',
     ...cases.map(
-      ({ node, fault, failedAttempts, awaySeconds, backSeconds, problem }) =>
-        `| ${[node, fault, failedAttempts, awaySeconds, backSeconds, problem ?? ''].join(' | ')} |`,
+      ({ node, fault, failedAttempts, slowestSeconds, slowestKind, returnSeconds, problem }) =>
+        `| ${[node, fault, failedAttempts, slowestSeconds, slowestKind, returnSeconds, problem ?? ''].join(' | ')} |`,
     ),
     '',
     `Acknowledged: ${posts.length} posts, ${likes.length} likes, ${votes.length} votes, ${payments.length} payments, ` +
