@@ -42,17 +42,18 @@ export interface Nodes {
 
 /** @param urls `amqp://user:password@host:port/vhost`, one or those of a cluster */
 export function nodesOf(runtime: Runtime, urls: readonly string[]): Nodes {
-  let last: string | undefined;
+  const failedAt = new Map<string, number>();
   return {
     names: urls.map(nodeName),
     async open() {
       let failure: unknown;
-      for (const url of nodeOrder(urls, last))
+      for (const url of nodeOrder(urls, failedAt, performance.now()))
         try {
           const opened = await openNode(runtime, url, urls.length > 1);
-          last = url;
+          void opened.ended.then(() => failedAt.set(url, performance.now()));
           return opened;
         } catch (reason) {
+          failedAt.set(url, performance.now());
           failure = reason;
         }
       throw failure;
@@ -60,9 +61,18 @@ export function nodesOf(runtime: Runtime, urls: readonly string[]): Nodes {
   };
 }
 
-/** The order in which nodes are tried: random, but for the one that was connected last, which comes last. */
-export function nodeOrder(urls: readonly string[], last: string | undefined): string[] {
-  const places = new Map(urls.map((url) => [url, url === last ? 1 : Math.random()]));
+/** How long a node is avoided that was lost, or could not be connected to. */
+const AVOID_MS = 60_000;
+
+/** The order in which nodes are tried: random, and those that failed lately last, the last one of them at the end. */
+export function nodeOrder(
+  urls: readonly string[],
+  failedAt: ReadonlyMap<string, number>,
+  now: number,
+): string[] {
+  // A failure is later than any number below one, a random one.
+  const placeOf = (at: number) => (now - at < AVOID_MS ? 1 + Math.max(0, at) : Math.random());
+  const places = new Map(urls.map((url) => [url, placeOf(failedAt.get(url) ?? -AVOID_MS)]));
   return [...urls].sort((one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0));
 }
 

@@ -85,17 +85,25 @@ test('a node that opens no channel is left, although its heart beats', async () 
   await channel.close();
 });
 
-test('the node that was lost is tried last, and the others in random order', () => {
+test('nodes that failed lately are tried last, in the order they failed, and the others in random order', () => {
+  const NOW = 1_000_000;
+  const failures = fc.uniqueArray(fc.integer({ min: NOW - 50_000, max: NOW }), { maxLength: 4 });
   fc.assert(
-    fc.property(fc.uniqueArray(fc.uuid(), { minLength: 2, maxLength: 6 }), fc.nat(), (nodes, index) => {
-      const last = nodes[index % nodes.length];
-      const order = nodeOrder(nodes, last);
+    fc.property(fc.uniqueArray(fc.uuid(), { minLength: 4, maxLength: 6 }), failures, (nodes, times) => {
+      const failedAt = new Map(times.map((time, index) => [nodes[index] ?? '', time]));
+      const order = nodeOrder(nodes, failedAt, NOW);
       expect(order.toSorted()).toEqual(nodes.toSorted());
-      expect(order.at(-1)).toBe(last);
+      const failed = order.slice(nodes.length - times.length).map((node) => failedAt.get(node));
+      expect(failed).toEqual(times.toSorted((one, other) => one - other));
     }),
   );
-  const firsts = new Set(Array.from({ length: 200 }, () => nodeOrder(['a', 'b', 'c', 'd'], 'd')[0]));
-  expect(firsts).toEqual(new Set(['a', 'b', 'c']));
+  // The failure of `c` is forgotten.
+  const failedAt = new Map([
+    ['c', NOW - 60_000],
+    ['d', NOW - 59_999],
+  ]);
+  const orders = Array.from({ length: 200 }, () => nodeOrder(['a', 'b', 'c', 'd'], failedAt, NOW));
+  expect(new Set(orders.map(([first]) => first))).toEqual(new Set(['a', 'b', 'c']));
 });
 
 test('a node that cannot be connected to is passed over', async () => {
