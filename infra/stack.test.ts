@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'redis';
-import { likeChangesChannel } from '#contracts/changes/likes';
+import { LIKES_FAMILY, likeChangesChannel } from '#contracts/changes/likes';
 import { FolderInUse } from './folder-lock';
 import { probeTcp } from './probes';
 import { processesOf } from './processes';
@@ -102,6 +102,15 @@ test('timelines hears of changed likes, and reads none of them', async () => {
   await likes.eval(`return redis.call('PUBLISH', '${likeChangesChannel()}', '* *')`);
   expect(await heard.promise).toBe('* *');
   await timelines.unsubscribe();
+  // As both are called in a cluster.
+  const ofCluster = likeChangesChannel(`{${LIKES_FAMILY}}`);
+  const heardInCluster = Promise.withResolvers<string>();
+  await timelines.sSubscribe(ofCluster, heardInCluster.resolve);
+  await timelines.sPublish(`timelines:${ofCluster}`, 'beside');
+  const script = "redis.call('SET', KEYS[1], '1') return redis.call('SPUBLISH', ARGV[1], '* *')";
+  await likes.eval(script, { keys: ['{likes}:try'], arguments: [ofCluster] });
+  expect(await heardInCluster.promise).toBe('* *');
+  await expect(timelines.get('{likes}:try')).rejects.toThrow('NOPERM');
   await expect(timelines.subscribe('likes:others', () => undefined)).rejects.toThrow('NOPERM');
   await expect(timelines.get('likes:try')).rejects.toThrow('NOPERM');
   likes.destroy();

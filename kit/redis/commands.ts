@@ -16,7 +16,7 @@ const KEYED = [
     'pTTL',
   ] as const),
   ...(['set', 'ttl', 'unlink', 'zAdd', 'zCard', 'zRange', 'zRangeWithScores', 'zRem', 'zScan'] as const),
-  'zRemRangeByScore',
+  ...(['restore', 'zRemRangeByScore'] as const),
 ] as const;
 /** Commands whose second argument has the keys. */
 const SCRIPTED = ['eval', 'evalSha'] as const;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,10 +35,14 @@ export function testServers(): TestServers {
     const [port = 0, busPort = 0] = await freePorts(2);
     const own = join(folder, String(port));
     mkdirSync(own);
+    // A Sentinel writes what it knows into its configuration.
+    const file = join(own, 'sentinel.conf');
+    if (program === 'redis-sentinel') writeFileSync(file, '');
     const cluster = args.includes('--cluster-enabled') ? ['--cluster-port', String(busPort)] : [];
     const command = {
-      program: systemProgram(program, program),
+      program: systemProgram('redis-server', 'redis-server'),
       args: [
+        ...(program === 'redis-sentinel' ? [file, '--sentinel'] : []),
         ...args,
         ...['--port', String(port), '--bind', '127.0.0.1', '--dir', own, '--set-proc-title', 'no'],
         ...cluster,

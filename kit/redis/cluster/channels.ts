@@ -52,7 +52,12 @@ export function openChannels(
     if (known !== undefined) return known;
     const opened = nodes.openSubscriber(address, {
       ready: options.changed.ready,
-      lost: (failure) => connections.get(address) === opened && lost(failure),
+      lost(failure) {
+        if (connections.get(address) !== opened) return;
+        lost(failure);
+        // It may be the master no more.
+        void nodes.refresh();
+      },
     });
     connections.set(address, opened);
     return opened;
@@ -99,9 +104,14 @@ export function openChannels(
       const echo = `${withTag(channel)}:${own}`;
       if (!channels.has(echo)) await subscribe(echo, barriers.pass);
       const { id, passed } = barriers.open();
-      const receivers = await options.publish(echo, id);
-      if (receivers !== 1) barriers.fail(new Error('A channel is not received'));
-      await withTimeout(passed, options.timeoutMs, 'receiving a message');
+      try {
+        const receivers = await options.publish(echo, id);
+        if (receivers !== 1) throw new Error('A channel is not received');
+        await withTimeout(passed, options.timeoutMs, 'receiving a message');
+      } catch (failure) {
+        barriers.fail(failure);
+        throw failure;
+      }
     },
     async place() {
       const placed = await Promise.allSettled([...channels].map(([channel, entry]) => place(channel, entry)));

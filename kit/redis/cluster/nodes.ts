@@ -59,10 +59,7 @@ export function openNodes(
       isSharded: true,
       onReady: events.ready,
       onLost: events.lost,
-      onMoved() {
-        events.lost(new Error('The slot of a channel has moved to another server'));
-        void refresh();
-      },
+      onMoved: () => events.lost(new Error('The slot of a channel has moved to another server')),
     });
 
   function connect(at: HostPort): Connection {
