@@ -5,7 +5,9 @@ import { writeTogether } from './write-together';
 
 test('frames of one turn leave together, in their order, and those of the next turn after them', async () => {
   const received: Buffer[] = [];
-  const server = createServer((socket) => socket.on('data', (bytes) => Buffer.isBuffer(bytes) && received.push(bytes)));
+  const server = createServer((socket) =>
+    socket.on('data', (bytes) => Buffer.isBuffer(bytes) && received.push(bytes)),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
