@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { likeChangesChannel } from '#contracts/changes/likes';
+import { LIKES_FAMILY, likeChangesChannel } from '#contracts/changes/likes';
 import { openRedis } from '#kit/redis/client';
 import { type Answered, callerOf } from '../../../tests/support/call';
 import { eventually } from '../../../tests/support/eventually';
@@ -66,7 +66,8 @@ async function toggleLike(person: Member, postId: string): Promise<void> {
   const people = likers.get(postId) ?? new Set();
   likers.set(postId, people);
   if (!people.delete(person.id)) people.add(person.id);
-  await one.deps.redis.publish(likeChangesChannel(), `${postId} ${person.id}`);
+  const { redis } = one.deps;
+  await redis.publish(likeChangesChannel(redis.family(LIKES_FAMILY)), `${postId} ${person.id}`);
 }
 
 const index = fc.nat(2);
