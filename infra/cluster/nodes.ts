@@ -4,9 +4,10 @@ const FAMILIES = {
   redis: { nodes: 6, firstHost: 21 },
   rabbitmq: { nodes: 3, firstHost: 31 },
   beanstalkd: { nodes: 3, firstHost: 41 },
+  s3: { nodes: 1, firstHost: 51 },
 } as const;
 
-/** The servers of which a cluster has several nodes. */
+/** The servers that a cluster consists of. */
 export type Family = keyof typeof FAMILIES;
 
 export interface NodeAddress {

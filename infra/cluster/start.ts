@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { dynamodb } from '../dynamodb';
 import { FolderInUse, ownerOf } from '../folder-lock';
 import { mail } from '../mail';
-import { objectStore } from '../object-store';
 import { type Stack, type StackOptions, startStack } from '../stack';
 import { beanstalkds } from './beanstalkd';
 import { galera } from './mariadb';
@@ -10,6 +9,7 @@ import { namespaceNetwork } from './namespaces';
 import { loopbackNetwork, type Network } from './network';
 import { rabbitmqCluster } from './rabbitmq';
 import { redisCluster } from './redis';
+import { s3 } from './s3';
 
 /** A stack with several nodes of each server; `server('mariadb-1')` is one of them. */
 export interface ClusterStack extends Stack {
@@ -17,8 +17,8 @@ export interface ClusterStack extends Stack {
 }
 
 /**
- * Starts the servers of Rookery as clusters on this machine: Galera, Redis Cluster, RabbitMQ, several beanstalkd; and one
- * of what has no cluster of its own here.
+ * Starts the servers of Rookery as clusters on this machine: Galera, Redis Cluster, RabbitMQ, several beanstalkd, an
+ * S3-compatible store that all processes share; and one of what has no cluster of its own here.
  *
  * @param options.namespaces a network namespace for each node, so that it can be partitioned; needs root. Otherwise each
  *   has a loopback address
@@ -34,8 +34,10 @@ export async function startCluster(
   const network = options.namespaces === true ? namespaceNetwork(folder) : loopbackNetwork();
   await network.open();
   try {
-    const clusters = [rabbitmqCluster, galera, redisCluster, beanstalkds].map((create) => create(network));
-    const stack = await startStack({ ...options, servers: [...clusters, mail, dynamodb, objectStore] });
+    const clusters = [rabbitmqCluster, galera, redisCluster, beanstalkds, s3].map((create) =>
+      create(network),
+    );
+    const stack = await startStack({ ...options, servers: [...clusters, mail, dynamodb] });
     return {
       ...stack,
       // Read each time: they change while servers start.

@@ -9,19 +9,9 @@ const START_MS = 15_000;
 export async function startObjectStore() {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-s3-'));
   const port = freePort();
-  const program = join(import.meta.dir, '..', '..', 'node_modules', 's3rver', 'bin', 's3rver.js');
+  const program = join(import.meta.dir, '..', '..', 'infra', 's3', 'server.ts');
   const child = Bun.spawn(
-    [
-      process.execPath,
-      program,
-      '--directory',
-      folder,
-      '--address',
-      '127.0.0.1',
-      '--port',
-      String(port),
-      '--silent',
-    ],
+    [process.execPath, program, `--folder=${folder}`, '--host=127.0.0.1', `--port=${port}`],
     { stdout: 'ignore', stderr: 'pipe' },
   );
   const endpoint = `http://127.0.0.1:${port}`;
