@@ -14,15 +14,10 @@ import { waitForGateway } from './processes/gateway-readiness';
 import { createScreen } from './processes/log';
 import { parseProcfile, programsIn, servicesOf } from './processes/procfile';
 import { type ProcessRunner, runProcesses } from './processes/runner';
-import {
-  clearSystemState,
-  isSeeded,
-  markSeeded,
-  readSystemState,
-  writeSystemState,
-} from './processes/system-state';
+import { clearSystemState, isSeeded, readSystemState, writeSystemState } from './processes/system-state';
 import { startInBackground } from './up/background';
 import { buildBundles, prepareEnvironment } from './up/prepare';
+import { seedOnce } from './up/seed-once';
 import { GATEWAY_PORT, GATEWAY_URL, REGISTRY_PORT, welcome } from './up/welcome';
 
 const ROOT = join(import.meta.dir, '..');
@@ -60,7 +55,7 @@ async function main(options: Options): Promise<number> {
     console.error(`Port ${port} is in use by another program. Stop it first (find it with: ss -ltnp).`);
     return 1;
   }
-  prepareEnvironment({ isNew: !isSeeded() && !existsSync(DATABASE) });
+  prepareEnvironment({ isNew: !isSeeded(DEVELOPMENT_FOLDER) && !existsSync(DATABASE) });
   if (!installServers()) return 1;
   if (!options.watch && !buildBundles({ isCompact: options.profile === 'compact' })) return 1;
   return options.detach ? background(options) : foreground(options);
@@ -151,27 +146,10 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
     );
     return false;
   }
-  if (!(await seedOnce(stack))) return false;
+  if (!(await seedOnce(stack, { folder: DEVELOPMENT_FOLDER, command: 'make up' }))) return false;
   console.log(welcome(stack.environment, process.env));
   writeSystemState({ ready: true, processes: runner.states() });
   return true;
-}
-
-async function seedOnce(stack: Stack): Promise<boolean> {
-  const script = join(ROOT, 'scripts', 'seed.ts');
-  if (isSeeded() || !existsSync(script)) return true;
-  console.log('Seeding the new system with people and posts (once)');
-  const seed = Bun.spawn([process.execPath, script], {
-    cwd: ROOT,
-    env: { ...process.env, ...stack.environment, ...markOf(DEVELOPMENT_FOLDER) },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if ((await seed.exited) === 0) {
-    markSeeded();
-    return true;
-  }
-  console.error('Seeding failed, see above; the next `make up` retries it');
-  return false;
 }
 
 function profileOf(name: string): Profile {

@@ -16,8 +16,9 @@ export const writeSystemState = (state: SystemState) => writeJson(FILE, state);
 export const readSystemState = () => readJson<SystemState>(FILE);
 export const clearSystemState = () => rmSync(FILE, { force: true });
 
-const SEEDED_MARKER = join(DEVELOPMENT_FOLDER, 'seeded');
+const markerIn = (folder: string) => join(folder, 'seeded');
 
-/** Whether the development system has got its demo data, or that of a backup. */
-export const isSeeded = (): boolean => existsSync(SEEDED_MARKER);
-export const markSeeded = (): void => writeFileSync(SEEDED_MARKER, `${new Date().toISOString()}\n`);
+/** Whether the system whose data is in a folder has got its demo data, or that of a backup. */
+export const isSeeded = (folder: string): boolean => existsSync(markerIn(folder));
+export const markSeeded = (folder: string): void =>
+  writeFileSync(markerIn(folder), `${new Date().toISOString()}\n`);

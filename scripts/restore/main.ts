@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readState } from '../../infra/state';
+import { DEVELOPMENT_FOLDER, readState } from '../../infra/state';
 import { readStores } from '../backup/settings';
 import { markSeeded } from '../processes/system-state';
 import { restoreStores } from './restore';
@@ -16,7 +16,7 @@ async function main([folder = '']: string[]): Promise<number> {
   const source = { ...state?.environment, ...process.env };
   const { point_at } = await restoreStores(readStores(source), resolve(folder), console.log);
   // `make up` must not add demo data to it.
-  if (state !== undefined) markSeeded();
+  if (state !== undefined) markSeeded(DEVELOPMENT_FOLDER);
   console.log(
     `Restored the state of ${point_at}, and compared it. Start the processes; then run make audit.`,
   );

@@ -46,3 +46,11 @@ test('the welcome says how the operator signs in, without the password', () => {
   expect(text).toContain(GATEWAY_URL);
   expect(text).not.toContain('not-for-the-terminal');
 });
+
+test('the welcome of several machines names both gateways, all registries and a process that exists', () => {
+  const machines = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+  const text = welcome({}, {}, { gateways: machines.slice(0, 2), registries: machines, process: 'users-1' });
+  expect(text).toContain('http://127.0.0.1:8080/ http://127.0.0.2:8080/\n');
+  expect(text).toContain('http://127.0.0.3:8006/services\n');
+  expect(text).toContain('`make logs s=users-1`');
+});

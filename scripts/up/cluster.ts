@@ -15,6 +15,7 @@ import { clearSystemState, readSystemState, writeSystemState } from '../processe
 import { startInBackground } from './background';
 import { namesOnMachines, startMachines } from './machines';
 import { buildBundles, prepareEnvironment } from './prepare';
+import { seedOnce } from './seed-once';
 import { GATEWAY_PORT, REGISTRY_PORT, welcome } from './welcome';
 
 const ROOT = join(import.meta.dir, '..', '..');
@@ -59,7 +60,7 @@ async function foreground(options: Options): Promise<number> {
     writeSystemState({ ready, processes: runners.flatMap((runner) => runner.states()) });
   let stack: ClusterStack | undefined;
   try {
-    console.log('Starting three MariaDB, six Redis, three RabbitMQ and three beanstalkd');
+    console.log('Starting three MariaDB, six Redis, three RabbitMQ, three beanstalkd and a store of files');
     stack = await startCluster({
       folder: DATA_FOLDER,
       profile: 'compact',
@@ -85,9 +86,13 @@ async function foreground(options: Options): Promise<number> {
       console.error(`Not ready: ${missing.join(', ')}. See the reason with: make logs s=<name>-1`);
       return 1;
     }
-    console.log(welcome(stack.environment, process.env));
+    if (!(await seedOnce(stack, { folder: DATA_FOLDER, command: 'make cluster' }))) return 1;
     console.log(
-      `Also: gateway http://${MACHINES[1]}:${GATEWAY_PORT}/. Further: \`make seed\` adds people and posts.\n`,
+      welcome(stack.environment, process.env, {
+        gateways: MACHINES.slice(0, 2),
+        registries: MACHINES,
+        process: 'users-1',
+      }),
     );
     saveState({ ready: true });
     releaseMemoryWhenIdle(shutdown.signal);
