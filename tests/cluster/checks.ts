@@ -1,14 +1,15 @@
 import type { RowDataPacket } from 'mysql2/promise';
-import { createMysqlPool } from '#kit/mysql/database';
 import { actAs, openApi } from '../../scripts/api';
 import { audit } from '../../scripts/audit';
-import { databaseOf, servicesWithDatabase } from '../../scripts/databases';
+import { servicesWithDatabase } from '../../scripts/databases';
 import { differencesIn } from '../support/chat-crowd';
 import type { Client } from '../support/client';
 import { eventually } from '../support/eventually';
 import { compareHomeTimelines } from '../support/home-timelines';
+import { eventChecksOf } from './event-checks';
+import { differenceOf } from './files';
 import type { Load } from './load';
-import type { ClusterSystem } from './system';
+import { type ClusterSystem, environmentOf, queryDatabase } from './system';
 
 /** A job that failed repeatedly waits for its back-off, and a mail for its digest. */
 const SETTLE_MS = 300_000;
@@ -17,6 +18,7 @@ const PASSWORD = 'correct horse battery staple';
 /** What must hold after the faults, however long it takes until it does. */
 export function checksOf(system: ClusterSystem, load: Load): Record<string, () => Promise<string[]>> {
   const { acknowledged, people } = load;
+  const bases = system.urls.map((url) => url.replace(/\/$/, ''));
   const byName = new Map(people.map((person) => [person.username, person]));
   const client = (name: string): Client => {
     const found = byName.get(name);
@@ -71,31 +73,33 @@ export function checksOf(system: ClusterSystem, load: Load): Record<string, () =
     'every message was received once, in one order': () =>
       differencesIn(load.crowd, load.messagesSent, 30_000),
     async 'home timelines equal SQL'() {
-      const api = openApi(system.urls[0].replace(/\/$/, ''));
+      const api = openApi(bases[0] ?? '');
       const persons = people.map(({ username }) => actAs(api, { username, password: PASSWORD }));
-      const database = createMysqlPool(databaseOf('timelines', environmentOf(system)), 2);
-      try {
-        const differences = await compareHomeTimelines(persons, database);
-        return differences.map((difference) => JSON.stringify(difference));
-      } finally {
-        await database.end();
-      }
+      const differences = await queryDatabase(system, 'timelines', (pool) =>
+        compareHomeTimelines(persons, pool),
+      );
+      return differences.map((difference) => JSON.stringify(difference));
     },
+    async 'every acknowledged file has the bytes that were uploaded'() {
+      const problems: string[] = [];
+      for (const [number, file] of acknowledged.files.entries())
+        problems.push(...(await differenceOf(bases[number % bases.length] ?? '', client(file.owner), file)));
+      return problems;
+    },
+    ...eventChecksOf(system, load),
     async 'the outboxes are empty'() {
       const problems: string[] = [];
       for (const { name } of servicesWithDatabase()) {
-        const pool = createMysqlPool(databaseOf(name, environmentOf(system)), 1);
-        try {
+        const row = await queryDatabase(system, name, async (pool) => {
           const [tables] = await pool.query<RowDataPacket[]>("show tables like 'outbox'");
-          if (tables.length === 0) continue;
-          const [[row]] = await pool.query<RowDataPacket[]>(
+          if (tables.length === 0) return undefined;
+          const [[counted]] = await pool.query<RowDataPacket[]>(
             // What is due later, such as a digest, is not late.
             'select count(*) as pending, max(last_error) as error from outbox where sent_at is null',
           );
-          if (Number(row?.pending) > 0) problems.push(`${name}: ${row?.pending} messages (${row?.error})`);
-        } finally {
-          await pool.end();
-        }
+          return counted;
+        });
+        if (Number(row?.pending ?? 0) > 0) problems.push(`${name}: ${row?.pending} messages (${row?.error})`);
       }
       return problems;
     },
@@ -121,8 +125,6 @@ export async function untilItHolds(
   }, deadlineMs).catch(() => undefined);
   return problems;
 }
-
-const environmentOf = (system: ClusterSystem) => ({ ...process.env, ...system.stack.environment });
 
 const differingCount = (what: string, found: number, expected: number) =>
   found === expected ? [] : [`${found} ${what} instead of ${expected}`];

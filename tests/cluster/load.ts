@@ -2,9 +2,10 @@ import { sleep } from '#kit/core/back-off';
 import { type CrowdMember, joinCrowd } from '../support/chat-crowd';
 import { type Client, join, type Reply, request } from '../support/client';
 import { eventually } from '../support/eventually';
+import { formOf, newFile } from './files';
 
 /** What the load does; every kind goes on all the time. */
-export const KINDS = ['post', 'post later', 'like', 'vote', 'payment', 'message'] as const;
+export const KINDS = ['post', 'post later', 'like', 'vote', 'payment', 'message', 'upload'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Acknowledged operations. */
@@ -16,6 +17,7 @@ export interface Acknowledged {
   /** A poll and who has voted. */
   readonly votes: { poll: string; person: string }[];
   readonly payments: { id: string; payer: string }[];
+  readonly files: { id: string; owner: string; bytes: Uint8Array }[];
 }
 
 export interface Load {
@@ -26,8 +28,8 @@ export interface Load {
   readonly messagesSent: () => number;
   /** Attempts that failed, and were repeated. */
   readonly failedAttempts: () => number;
-  /** Resolves once an operation of every kind has begun after this call, and been acknowledged. */
-  readonly untilAllAcknowledged: (deadlineMs: number) => Promise<void>;
+  /** Resolves once an operation of every kind, but of those that must wait, has begun after this call, and been acknowledged. */
+  readonly untilAllAcknowledged: (deadlineMs: number, waiting?: readonly Kind[]) => Promise<void>;
   /** How long the slowest operation took, with all its attempts, of those acknowledged since then (`performance.now()`). */
   readonly slowestSince: (sinceMs: number) => { readonly kind: Kind; readonly ms: number };
   /** Ends the load once what has begun is acknowledged. */
@@ -42,7 +44,7 @@ const ROOM = 'faults';
 /** In flight, overloaded, unavailable or disconnected: to be repeated. Anything else is a fault of the system. */
 const RETRYABLE = [0, 409, 429, 500, 502, 503, 504];
 
-/** Starts people who post, like, vote, pay and talk at a small rate, through both gateways in turn. */
+/** Starts people who post, like, vote, pay, talk and upload files at a small rate, through both gateways in turn. */
 export async function startLoad(urls: readonly [string, string]): Promise<Load> {
   const bases = urls.map((url) => url.replace(/\/$/, ''));
   const baseOf = (attempt: number) => bases[attempt % bases.length] ?? '';
@@ -57,7 +59,7 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
   for (const person of people) await person.get(`/posts/home/${person.username}`);
   const crowd = bases.map((base) => joinCrowd(base, `${ROOM}-${run}`));
 
-  const acknowledged: Acknowledged = { posts: [], likes: [], votes: [], payments: [] };
+  const acknowledged: Acknowledged = { posts: [], likes: [], votes: [], payments: [], files: [] };
   const durations: { kind: Kind; endedAt: number; ms: number }[] = [];
   const ended = new Map<Kind, number>();
   const stopping = new AbortController();
@@ -65,8 +67,11 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
   let messages = 0;
 
   /** Sends until it is acknowledged, under one Idempotency-Key. */
-  async function send(person: Client, path: string, body?: unknown): Promise<Reply> {
-    const headers = { 'idempotency-key': Bun.randomUUIDv7() };
+  async function send(person: Client, path: string, body?: unknown, type?: string): Promise<Reply> {
+    const headers = {
+      'idempotency-key': Bun.randomUUIDv7(),
+      ...(type !== undefined && { 'content-type': type }),
+    };
     for (let attempt = 0; ; attempt++) {
       const options = { token: person.token, headers, ...(body !== undefined && { body }) };
       const reply = await request(baseOf(attempt), 'POST', path, options).catch(noReply);
@@ -114,6 +119,12 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
       const reply = await send(person, '/payments', body);
       acknowledged.payments.push({ id: String(reply.body.id), payer: person.username });
     },
+    async upload(_, person) {
+      const bytes = newFile();
+      const form = await formOf(bytes);
+      const { body } = await send(person, '/files/upload', form.body, form.type);
+      acknowledged.files.push({ id: String(body.id), owner: person.username, bytes });
+    },
     async message(number) {
       const member = crowd[number % crowd.length];
       messages++;
@@ -146,12 +157,12 @@ export async function startLoad(urls: readonly [string, string]): Promise<Load> 
     acknowledged,
     messagesSent: () => messages,
     failedAttempts: () => failures,
-    async untilAllAcknowledged(deadlineMs) {
+    async untilAllAcknowledged(deadlineMs, mustWait = []) {
       const from = performance.now();
       let slowest: Kind = KINDS[0];
       await eventually(() => {
         if (failure !== undefined) return true;
-        const waiting = KINDS.find((kind) => (ended.get(kind) ?? 0) < from);
+        const waiting = KINDS.find((kind) => !mustWait.includes(kind) && (ended.get(kind) ?? 0) < from);
         if (waiting !== undefined) slowest = waiting;
         return waiting === undefined;
       }, deadlineMs).catch(() => {

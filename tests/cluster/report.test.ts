@@ -2,7 +2,13 @@ import { expect, test } from 'bun:test';
 import { tableOf } from './report';
 
 const load = {
-  acknowledged: { posts: [{ text: 'post', author: 'ada', id: '1' }], likes: [], votes: [], payments: [] },
+  acknowledged: {
+    posts: [{ text: 'post', author: 'ada', id: '1' }],
+    likes: [],
+    votes: [],
+    payments: [],
+    files: [],
+  },
   messagesSent: () => 2,
 };
 const killed = {
@@ -15,7 +21,7 @@ test('the report has a row for each case, and what was violated', () => {
   const text = tableOf(cases, { 'every post exists': [], 'outboxes are empty': ['mail: 2 messages'] }, load);
   expect(text).toContain('| redis-1 | killed | 3 | 6.1 | like | 0.4 |  |');
   expect(text).toContain('| mariadb-1 | killed | 3 | 6.1 | like | 0.4 | no vote was acknowledged |');
-  expect(text).toContain('1 posts, 0 likes, 0 votes, 0 payments, 2 messages');
+  expect(text).toContain('1 posts, 0 likes, 0 votes, 0 payments, 2 messages, 0 files');
   expect(text).toContain('- every post exists: holds');
   expect(text).toContain('- outboxes are empty: **violated** (mail: 2 messages)');
 });

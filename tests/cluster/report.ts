@@ -20,14 +20,15 @@ export function tableOf(
   checked: Readonly<Record<string, readonly string[]>>,
   load: Pick<Load, 'acknowledged' | 'messagesSent'>,
 ): string {
-  const { posts, likes, votes, payments } = load.acknowledged;
+  const { posts, likes, votes, payments, files } = load.acknowledged;
   return [
     '# Faults on a cluster',
     '',
-    'Written by `bun tests/cluster/main.ts`. Recovery: the longest that a post, a post by job, a like, a vote, a payment or a chat',
-    'message took to be acknowledged, with all its attempts, while the node was away or came back. Return: until the node was',
-    'ready again, and one of each was acknowledged. Errors: failed attempts of the clients, which repeat them with the same',
-    '`Idempotency-Key`.',
+    'Written by `bun tests/cluster/main.ts`. Recovery: the longest that a post, a post by job, a like, a vote, a payment, a chat',
+    'message or the upload of a file took to be acknowledged, with all its attempts, while the node was away or came back. Return:',
+    'until the node was ready again, and one of each was acknowledged. Errors: failed attempts of the clients, which repeat them',
+    'with the same `Idempotency-Key`. Nodes of Redis were masters when the fault began; while the only store of files (`s3-1`) is',
+    'away, uploads wait for it.',
     '',
     '| Node | Fault | Errors | Recovery, s | Slowest | Return, s | Failure |',
     '| --- | --- | ---: | ---: | --- | ---: | --- |',
@@ -37,7 +38,7 @@ export function tableOf(
     ),
     '',
     `Acknowledged: ${posts.length} posts, ${likes.length} likes, ${votes.length} votes, ${payments.length} payments, ` +
-      `${load.messagesSent()} messages. Afterwards:`,
+      `${load.messagesSent()} messages, ${files.length} files. Afterwards:`,
     '',
     ...Object.entries(checked).map(
       ([name, problems]) =>

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import type { Pool } from 'mysql2/promise';
+import { createMysqlPool } from '#kit/mysql/database';
 import { type ClusterStack, startCluster } from '../../infra/cluster/start';
+import { databaseOf } from '../../scripts/databases';
 import { migrateAll } from '../../scripts/migrate';
 import type { ProcessRunner } from '../../scripts/processes/runner';
 import { gatewayUrl, startMachines } from '../../scripts/up/machines';
@@ -49,5 +52,22 @@ export async function startClusterSystem(options: {
   } catch (failure) {
     await stop();
     throw failure;
+  }
+}
+
+/** What scripts need to reach the servers of the system. */
+export const environmentOf = ({ stack }: ClusterSystem) => ({ ...process.env, ...stack.environment });
+
+/** Queries the database of a service. */
+export async function queryDatabase<Result>(
+  system: ClusterSystem,
+  service: string,
+  query: (pool: Pool) => Promise<Result>,
+): Promise<Result> {
+  const pool = createMysqlPool(databaseOf(service, environmentOf(system)), 2);
+  try {
+    return await query(pool);
+  } finally {
+    await pool.end();
   }
 }
