@@ -11,6 +11,8 @@ export interface EventDefinition<Name extends string = string, Data extends TObj
   /** The processes that publish it; events of others are parked. */
   readonly publishers: readonly string[];
   readonly consumers: readonly string[];
+  /** Whether it carries words, a name or an address of the people it names, and not only ids. */
+  readonly personal: boolean;
   readonly data: Data;
 }
 
@@ -70,6 +72,8 @@ const DEFAULT_PRIORITY = 1024;
  * @param event.consumers queues that must receive every event. Publishers declare and bind them first, so that events
  *   published before a consumer's first start are not lost, and publish as `mandatory`. Other queues may be bound as well
  *   and receive events from then on. Without declared consumers an unroutable event is dropped, which is not an error.
+ * @param event.personal set it for events that carry words, a name or an address of the people they name: once one of those has
+ *   been erased, no consumer keeps it parked. Its consumers consume `user.deleted` as well. False by default.
  * @param event.routingKey the name by default; set it for events that only one consumer may be bound to
  */
 export function defineEvent<const Name extends string, Data extends TObject>(event: {
@@ -79,6 +83,7 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
   publishers?: readonly string[];
   consumers?: readonly string[];
   routingKey?: string;
+  personal?: boolean;
   data: Data;
 }): EventDefinition<Name, Data> {
   const plainKey = event.routingKey ?? event.name;
@@ -88,6 +93,7 @@ export function defineEvent<const Name extends string, Data extends TObject>(eve
     routingKey: event.version === 1 ? plainKey : `${plainKey}.v${event.version}`,
     publishers: event.publishers ?? [event.exchange],
     consumers: event.consumers ?? [],
+    personal: event.personal ?? false,
   };
 }
 

@@ -12,6 +12,7 @@ export const AuthCredentialsSet = defineEvent({
   exchange: 'users',
   routingKey: 'private.auth.credentials',
   consumers: ['auth'],
+  personal: true,
   data: Type.Object({
     user_id: Uuid,
     username: Type.String({ minLength: 1, maxLength: 30 }),
@@ -28,6 +29,7 @@ export const AuthEmailSet = defineEvent({
   exchange: 'users',
   routingKey: 'private.auth.email',
   consumers: ['auth'],
+  personal: true,
   data: Type.Object({ user_id: Uuid, email: Type.String({ maxLength: 320 }), version: AggregateVersion }),
 });
 

@@ -9,6 +9,7 @@ export const InvoicePaid = defineEvent({
   exchange: 'billing.events',
   publishers: ['billing'],
   consumers: ['mail'],
+  personal: true,
   data: Type.Object({
     invoice_id: Uuid,
     /** As printed on the invoice. */

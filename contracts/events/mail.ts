@@ -89,6 +89,7 @@ export const MailRequested = defineEvent({
   exchange: 'notifications',
   publishers: ['auth', 'likes', 'mail', 'notifications', 'users'],
   consumers: ['mail'],
+  personal: true,
   data: Type.Object({
     to: MailRecipient,
     content: MailContent,

@@ -34,6 +34,7 @@ export const PaymentSucceeded = defineEvent({
   version: 1,
   exchange: 'payments',
   consumers: ['billing', 'notifications'],
+  personal: true,
   data: Type.Object({
     ...payment,
     /** 300 characters as people count them, of up to eight UTF-16 code units each. */

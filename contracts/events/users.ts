@@ -19,6 +19,7 @@ export const UserCreated = defineEvent({
   version: 1,
   exchange: 'users',
   consumers: [...replicas, 'accounts'],
+  personal: true,
   data: Person,
 });
 
@@ -27,6 +28,7 @@ export const UserUpdated = defineEvent({
   version: 1,
   exchange: 'users',
   consumers: replicas,
+  personal: true,
   data: Person,
 });
 
@@ -43,6 +45,9 @@ export const UserDeleted = defineEvent({
     'likes',
     'polls',
     'chat',
+    // The workers keep nothing of a person but what is parked.
+    'mail',
+    'notifications',
     'mail-records',
     'media-records',
     'playlists',

@@ -48,12 +48,18 @@ ${jobs.join('\n\n')}
 `;
 }
 
+const PERSONAL: [string, string] = [
+  'Personal',
+  'removed from what is parked once a person it names has been erased',
+];
+
 function eventSection(event: EventDefinition, comment: string): string {
   const consumers = event.consumers.length === 0 ? 'none declared' : event.consumers.map(code).join(', ');
   return section(event, comment, [
     ['Exchange', code(event.exchange)],
     ['Routing key', code(event.routingKey)],
     ['Consumers', consumers],
+    ...(event.personal ? [PERSONAL] : []),
   ]);
 }
 

@@ -12,6 +12,8 @@ export function subscribe(deps: BillingDeps, rabbit: Rabbit): void {
     consumer: 'billing',
     events: [PaymentSucceeded, UserDeleted],
     prefetch: 10,
+    // An invoice is still due, and is kept as tax law says.
+    keepsParked: true,
     handle: (message) =>
       message.name === 'payment.succeeded'
         ? billPayment(deps, message.data)

@@ -85,7 +85,7 @@ const deps: TimelinesDeps = {
 trimIdempotencyKeys(runtime, database);
 recountNightly(deps);
 indexTextsInBackground(deps);
-subscribe(deps, rabbit);
+subscribe(deps, rabbit, beanstalkd);
 const live = createLiveTimelines(deps, streamLimits(env));
 await serveService(runtime, env, {
   app: timelines(deps, live),

@@ -1,5 +1,8 @@
 import { PostCreated, PostDeleted } from '#contracts/events/posts';
+import { PostCreate } from '#contracts/jobs/posts';
 import { batchCalls } from '#kit/core/queues/batches';
+import type { Beanstalkd } from '#kit/messaging/beanstalkd/client';
+import { removeParkedJobs } from '#kit/messaging/beanstalkd/erasure';
 import type { Rabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
 import { isConnectionFailure } from '#kit/mysql/failures';
@@ -13,11 +16,17 @@ const STREAM_BATCH = 200;
 const STREAM_PACE_MS = 100;
 
 /** Replicates people and their relations, and feeds the live timelines. Idempotent by versions and ids: no inbox. */
-export function subscribe(deps: TimelinesDeps, rabbit: Rabbit): void {
+export function subscribe(
+  deps: TimelinesDeps,
+  rabbit: Rabbit,
+  beanstalkd: Pick<Beanstalkd, 'servers'>,
+): void {
   consumeEvents(deps.runtime, rabbit, {
     consumer: 'timelines',
     events: USER_EVENTS,
     prefetch: 20,
+    // Jobs with the texts of posts: their worker does not learn of erasures.
+    eraseElsewhere: (personId) => removeParkedJobs(beanstalkd, PostCreate.tube, personId),
     handle: (message) => applyEvent(deps, message),
   });
   // Not in the transaction that creates the post: the lock on the head would serialize all of these.

@@ -26,6 +26,12 @@ const KEPT_IDS: Readonly<Record<string, string>> = {
   'microblog_users.outbox.aggregate_id': 'sent messages are listed without content for a day',
   'rookery_auth.outbox.aggregate_id': 'sent messages are listed without content for a day',
   'rookery_media.outbox.aggregate_id': 'sent messages are listed without content for a day',
+  ...Object.fromEntries(
+    ['auth', 'timelines', 'notifications-records', 'accounts', 'mail', 'notifications'].map((consumer) => [
+      `queue ${consumer}.retry.`,
+      'user.deleted waits for another search of what its consumer has parked',
+    ]),
+  ),
 };
 
 const placesOf = (kept: Readonly<Record<string, string>>) => Object.keys(kept);

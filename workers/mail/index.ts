@@ -1,5 +1,6 @@
 import { InvoicePaid } from '#contracts/events/billing';
 import { MailRequested } from '#contracts/events/mail';
+import { UserDeleted } from '#contracts/events/users';
 import { Decision, type MailServiceDefinition, Outcome } from '#contracts/gen/mail/v1/mail';
 import type { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import type { MessageOf } from '#contracts/messages';
@@ -15,8 +16,8 @@ import { MailBounced, MailDeferred, MailRefused } from './smtp-failures';
 import { type TemplateData, templateDataOf } from './template-data';
 import { renderBody, renderSubject, shorten, toSingleLine } from './templates';
 
-const EVENTS = [InvoicePaid, MailRequested] as const;
-type Message = MessageOf<(typeof EVENTS)[number]>;
+const EVENTS = [InvoicePaid, MailRequested, UserDeleted] as const;
+type Message = MessageOf<typeof InvoicePaid | typeof MailRequested>;
 
 export interface MailWorkerDeps {
   readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'getContact'>;
@@ -32,6 +33,8 @@ export const mailWorker = (deps: MailWorkerDeps): EventWorker<(typeof EVENTS)[nu
   source: { consumer: 'mail', events: EVENTS },
   concurrency: 5,
   async handle(message, context) {
+    // What is parked is erased by the consumer.
+    if (message.name === 'user.deleted') return;
     const recipient = await recipientOf(deps, message);
     if (recipient === undefined) return context.log.info('not sent: the recipient has been erased');
     const content = templateDataOf(message);

@@ -3,7 +3,12 @@ import { LikeWithdrawn, PostLiked } from '#contracts/events/likes';
 import { PaymentFailed, PaymentRefunded, PaymentSucceeded } from '#contracts/events/payments';
 import { PollEnded } from '#contracts/events/polls';
 import { PostCreated } from '#contracts/events/posts';
-import { UserFollowed, UserFollowRequestClosed, UserFollowRequested } from '#contracts/events/users';
+import {
+  UserDeleted,
+  UserFollowed,
+  UserFollowRequestClosed,
+  UserFollowRequested,
+} from '#contracts/events/users';
 import type { Notice, NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/notifications';
 import type { TimelinesServiceDefinition } from '#contracts/gen/timelines/v1/timelines';
 import { createWorkQueue } from '#kit/core/queues/work-queue';
@@ -24,6 +29,7 @@ const EVENTS = [
   PaymentSucceeded,
   PaymentFailed,
   PaymentRefunded,
+  UserDeleted,
 ] as const;
 
 export interface NotificationsWorkerDeps {
@@ -51,6 +57,8 @@ export function notificationsWorker(deps: NotificationsWorkerDeps): EventWorker<
     source: { consumer: 'notifications', events: EVENTS },
     concurrency: MAX_EVENTS,
     async handle(event) {
+      // What is parked is erased by the consumer.
+      if (event.name === 'user.deleted') return;
       const all = noticesOf(event);
       const postId = restrictedPostIn(event);
       const notices = postId === undefined ? all : await checks.run(() => keepVisible(deps, postId, all));

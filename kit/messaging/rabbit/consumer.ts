@@ -8,6 +8,7 @@ import { deliveryMetrics } from '../delivery-metrics';
 import type { Rabbit } from './client';
 import { closeChannel } from './connection';
 import { eventDelivery } from './delivery';
+import { erasingParked } from './erasure';
 import { publisherOn } from './publisher';
 import { publisherCheck } from './publisher-check';
 import {
@@ -42,13 +43,17 @@ export interface EventConsumption<Definition extends EventDefinition> {
   readonly retryDelaysMs?: readonly number[];
   /** 10 by default. */
   readonly maxAttempts?: number;
+  /** Whether what is parked is kept when a person it names is erased, as the law may require; false by default. */
+  readonly keepsParked?: boolean;
+  /** Removes what is parked elsewhere and names an erased person; idempotent, called with each search of `erasingParked`. */
+  readonly eraseElsewhere?: (personId: string) => Promise<void>;
 }
 
 /**
  * Consumes events from the queue `<consumer>`, which it declares and binds, until the runtime shuts down; subscribes again
  * after a reconnect. An event is acknowledged only once it is settled: handled, confirmed in a retry queue, or confirmed in
  * `<consumer>.parked` with `x-parked-reason`. Delivery is at least once and, with concurrency and retries, not in order:
- * handlers rely on versions and on an inbox (see `kit/messaging/inbox`).
+ * handlers rely on versions and on an inbox (see `kit/messaging/inbox`). What is parked follows erasures (`erasingParked`).
  */
 export function consumeEvents<Definition extends EventDefinition>(
   runtime: Runtime,
@@ -57,15 +62,19 @@ export function consumeEvents<Definition extends EventDefinition>(
 ): void {
   const { consumer, events, prefetch } = options;
   const queue = { consumer, delaysMs: options.retryDelaysMs ?? RETRY_DELAYS_MS };
-  const settings: ConsumerSettings<Definition> = {
+  const { handle, maxAttempts = MAX_ATTEMPTS, eraseElsewhere } = options;
+  const settings: Omit<ConsumerSettings<Definition>, 'handle'> = {
     source: consumer,
     definitions: events,
-    handle: options.handle,
-    maxAttempts: options.maxAttempts ?? MAX_ATTEMPTS,
+    maxAttempts,
     timeoutMs: HANDLE_TIMEOUT_MS,
     metrics: deliveryMetrics(runtime, consumer),
   };
   const publishers = publisherCheck(runtime.identity, rabbit);
+  const handleOf =
+    options.keepsParked === true
+      ? () => handle
+      : erasingParked(rabbit, publishers, { ...queue, events, handle, maxAttempts, eraseElsewhere });
   const running = new Set<Promise<void>>();
   let delivered = 0;
 
@@ -84,7 +93,7 @@ export function consumeEvents<Definition extends EventDefinition>(
       delivered++;
       const delivering = deliver(
         runtime,
-        settings,
+        { ...settings, handle: handleOf(message) },
         eventDelivery({ channel, publisher }, { ...queue, publishers }, message),
       );
       running.add(delivering);

@@ -75,7 +75,8 @@ function attemptsMade(message: ConsumeMessage): number {
   return typeof made === 'number' ? made : 0;
 }
 
-function messageIdOf(message: ConsumeMessage): string {
+/** Its id, or a new one for a message without. */
+export function messageIdOf(message: Pick<ConsumeMessage, 'properties'>): string {
   const id: unknown = message.properties.messageId;
   return typeof id === 'string' ? id : Bun.randomUUIDv7();
 }
