@@ -1,5 +1,9 @@
 import { expect, test } from 'bun:test';
 import { randomInt } from 'node:crypto';
+import { connect } from 'amqplib';
+import { connectBeanstalkd } from '#kit/messaging/beanstalkd/connection';
+import { parkedTube } from '#kit/messaging/beanstalkd/delivery';
+import { parkedQueue } from '#kit/messaging/rabbit/topology';
 import { parseProcfile } from '../../scripts/processes/procfile';
 import { eventually } from '../support/eventually';
 import { leaveMarks, registerMarked } from '../support/marked-person';
@@ -60,6 +64,29 @@ async function findLogged(system: System, spellings: readonly string[]): Promise
   );
 }
 
+/** Parks personal messages of somebody, between those of a stranger, where their consumers do. */
+async function parkWords(system: System, id: string, words: string): Promise<void> {
+  const { AMQP_URL = '', BEANSTALKD_HOST = '', BEANSTALKD_PORT } = system.stack.environment;
+  const bytesOf = (name: string, user_id: string, text: string) =>
+    Buffer.from(JSON.stringify({ name, data: { user_id, text } }));
+  const connection = await connect(AMQP_URL);
+  const channel = await connection.createConfirmChannel();
+  for (const [consumer, name] of [
+    ['auth', 'auth.email-set'],
+    ['mail', 'mail.requested'],
+    ['notifications', 'payment.succeeded'],
+    ['timelines', 'user.updated'],
+  ] as const)
+    for (const bytes of [bytesOf(name, Bun.randomUUIDv7(), 'of a stranger'), bytesOf(name, id, words)])
+      channel.sendToQueue(parkedQueue(consumer), bytes, { messageId: Bun.randomUUIDv7() });
+  await channel.waitForConfirms();
+  await connection.close();
+  const jobs = await connectBeanstalkd({ host: BEANSTALKD_HOST, port: Number(BEANSTALKD_PORT) });
+  const settings = { priority: 1024, delaySeconds: 0, ttrSeconds: 60 };
+  await jobs.put(parkedTube('posts'), bytesOf('post.create', id, words), settings);
+  jobs.close();
+}
+
 test(
   'after erasure no store and no log has a word of the person, also when a service was down meanwhile',
   async () => {
@@ -68,6 +95,7 @@ test(
     const digits = String(randomInt(10_000_000, 99_999_999));
     const person = await registerMarked(system.url, mark, digits);
     await leaveMarks(system.url, person, mark);
+    await parkWords(system, person.id, mark);
     const words = [...spellingsOf(mark), digits];
     // The search finds what is there.
     const before = await findHeld(system, words, {});
@@ -76,6 +104,8 @@ test(
       'microblog_timelines.posts',
       'dynamodb',
       'rookery_chat.messages',
+      'queue mail.parked',
+      'tube posts.parked',
       'MEDIA_STORAGE',
     ])
       expect([store, before.some((place) => place.startsWith(store))]).toEqual([store, true]);
