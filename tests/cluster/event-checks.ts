@@ -26,7 +26,7 @@ export function eventChecksOf(system: ClusterSystem, load: Load): Record<string,
           pool,
           `select object_id as post, actors_count as counted, count(actor_id) as recorded
            from notifications left join notification_actors on notification_id = id
-           where type = 'like' group by id`,
+           where type = 'like' group by id, object_id, actors_count`,
         ),
       );
       return [...likersByPost(load)].flatMap(([post, likers]) => {
