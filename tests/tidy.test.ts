@@ -301,6 +301,15 @@ test('addresses are written by kit/core/address: an IPv6 host needs brackets bef
   expect(found).toEqual([]);
 });
 
+test('the AWS SDK is told to end requests that run into a timeout: by itself it only warns', async () => {
+  const waiting: string[] = [];
+  for (const file of production) {
+    const text = await textOf(file);
+    if (/\brequestTimeout:/.test(text) && !text.includes('throwOnRequestTimeout: true')) waiting.push(file);
+  }
+  expect(waiting).toEqual([]);
+});
+
 test('only kit/http/outbound calls addresses that strangers name; whoever else calls out has one that operators name', async () => {
   const CALLERS = [
     // Instances that the registry lists, whose hosts its address policy has checked.

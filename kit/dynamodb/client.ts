@@ -10,7 +10,6 @@ import {
 import { retryForever, sleep } from '../core/back-off';
 import { createWorkQueue } from '../core/queues/work-queue';
 import type { Runtime } from '../core/runtime';
-import { DependencyUnavailable } from '../errors/problem';
 
 const CONNECT_TIMEOUT_MS = 1_000;
 /**
@@ -36,10 +35,15 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
     region: env.AWS_REGION,
     credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Without it the SDK only warns, and waits for ever.
+      throwOnRequestTimeout: true,
+    },
   });
   const queue = createWorkQueue({ name: 'dynamodb calls', metrics: runtime.metrics, limits: CALLS });
-  client.middlewareStack.add((next) => (call) => queue.run(() => next(call)).catch(asProblem), {
+  client.middlewareStack.add((next) => (call) => queue.run(() => next(call)), {
     step: 'initialize',
     name: 'limits',
   });
@@ -53,13 +57,6 @@ export function openDynamodb(runtime: Runtime, env: DynamodbEnvironment): Dynamo
   });
   runtime.onClose('dynamodb', () => client.destroy());
   return client;
-}
-
-/** The SDK's timeout error has a name, but no error code that `problemOfFailure` knows. */
-function asProblem(failure: unknown): never {
-  if (failure instanceof Error && failure.name === 'TimeoutError')
-    throw new DependencyUnavailable({ headers: { 'retry-after': '1' }, cause: failure });
-  throw failure;
 }
 
 /**

@@ -67,8 +67,12 @@ const CONNECTION_FAILURES = new Set([
   ...['ER_UNKNOWN_COM_ERROR', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE', 'ER_LOCK_DEADLOCK'],
 ]);
 
+/** The timeouts of the AWS SDK and of `AbortSignal.timeout` have this name, and no code of the above. */
+const TIMEOUT = 'TimeoutError';
+
 const isConnectionFailure = (error: Error): boolean =>
-  'code' in error && typeof error.code === 'string' && CONNECTION_FAILURES.has(error.code);
+  error.name === TIMEOUT ||
+  ('code' in error && typeof error.code === 'string' && CONNECTION_FAILURES.has(error.code));
 
 const isValidation = (error: unknown): error is ValidationError => error instanceof Error && 'all' in error;
 

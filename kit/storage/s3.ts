@@ -15,7 +15,7 @@ export interface S3Settings {
 
 const FOLDER = 'files/';
 const CONNECT_TIMEOUT_MS = 3_000;
-/** Without any response from the server; a transfer may take longer. */
+/** Without a byte in either direction; a transfer may take longer. */
 const IDLE_TIMEOUT_MS = 30_000;
 const ATTEMPTS = 3;
 
@@ -35,7 +35,7 @@ export async function openS3Storage(settings: S3Settings): Promise<FileStorage> 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: IDLE_TIMEOUT_MS },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
   });
   const incoming = join(tmpdir(), 'rookery-incoming');
   const { bucket } = settings;
