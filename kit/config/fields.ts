@@ -9,12 +9,11 @@ import {
   requiredInProduction,
   text,
 } from './environment';
-import { hosts, type ServerAddress } from './hosts';
+import { addressesOf, hosts, type ServerAddress } from './hosts';
 import { paymentProvider, stripeApiUrl, stripeSecretKey } from './payment-provider';
 import { addressList, LOOPBACK_RANGES } from './ranges';
 import { redisUrl } from './redis-url';
 import { accessKey, optionalSecret, optionalToken, registryToken, secret, tokenSecret } from './secrets';
-import { servers } from './servers';
 import { serviceKey, serviceKeys } from './service-keys';
 import { optionalUrl, serverUrls, url, urls } from './urls';
 
@@ -86,7 +85,7 @@ export const workerFields = (defaultPort: number) => ({
 });
 
 export const mysqlFields = {
-  DB_HOST: servers('127.0.0.1'),
+  DB_HOST: hosts('127.0.0.1'),
   DB_PORT: port(13306),
   DB_USER: text('rookery'),
   DB_PASSWORD: secret('rookery-development'),
@@ -106,8 +105,8 @@ export const amqpFields = {
 export const beanstalkdFields = { BEANSTALKD_HOST: hosts('127.0.0.1'), BEANSTALKD_PORT: port(21300) };
 
 /** The addresses of all beanstalkd servers, for `openBeanstalkd`. */
-export const beanstalkdAddresses = (env: Environment<typeof beanstalkdFields>): ServerAddress[] =>
-  env.BEANSTALKD_HOST.map(({ host, port: own }) => ({ host, port: own ?? env.BEANSTALKD_PORT }));
+export const beanstalkdAddresses = (env: Environment<typeof beanstalkdFields>): readonly ServerAddress[] =>
+  addressesOf(env.BEANSTALKD_HOST, env.BEANSTALKD_PORT);
 
 export const dynamodbFields = {
   DYNAMODB_URL: url('http://127.0.0.1:18000'),

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
+import { mysqlAddress } from '../mysql/address';
 import { parseEnvironment } from './environment';
-import { beanstalkdAddresses, beanstalkdFields } from './fields';
+import { beanstalkdAddresses, beanstalkdFields, mysqlFields } from './fields';
 
 const addressesOf = (source: NodeJS.ProcessEnv) => {
   const { values, problems } = parseEnvironment(beanstalkdFields, source);
@@ -33,4 +34,19 @@ test('what names no server, or one twice, is rejected', () => {
     ...['me@jobs-1', 'jobs-1?x', 'jobs-1:11300,jobs-1:11300', 'jobs-1,jobs-1'],
   ])
     expect(parseEnvironment(beanstalkdFields, { BEANSTALKD_HOST: host }).problems, host).toHaveLength(1);
+});
+
+test('a database has such servers too, the preferred one first', () => {
+  const { values, problems } = parseEnvironment(mysqlFields, { DB_HOST: 'a, b:3307,::1,[fe80::1]:3308' });
+  expect(problems).toEqual([]);
+  expect(mysqlAddress({ ...values, DB_PORT: 3306 }, 'users')).toMatchObject({
+    ...{ host: 'a', port: 3306, database: 'users' },
+    standbys: [
+      { host: 'b', port: 3307 },
+      { host: '::1', port: 3306 },
+      { host: 'fe80::1', port: 3308 },
+    ],
+  });
+  for (const DB_HOST of ['a,,b', 'a b', 'a:0', 'a:65536', 'a:x', '[a]:1', 'me@a', 'mysql://a', ',', 'a,a'])
+    expect(parseEnvironment(mysqlFields, { DB_HOST }).problems, DB_HOST).toHaveLength(1);
 });

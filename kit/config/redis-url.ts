@@ -1,8 +1,8 @@
 import type { Field, Rejection } from './environment';
-import { listOf, serverUrl } from './urls';
+import { serverUrl, urlsIn } from './urls';
 
 /** Schemes by what they reach, without and with TLS. */
-const SCHEMES = ['redis', 'redis+cluster', 'redis+sentinel'].flatMap((scheme) => [
+export const REDIS_SCHEMES = ['redis', 'redis+cluster', 'redis+sentinel'].flatMap((scheme) => [
   scheme,
   scheme.replace('redis', 'rediss'),
 ]);
@@ -18,33 +18,35 @@ export function redisUrl<Fallback extends string | undefined>(
   fallback: Fallback,
   prefix: string,
 ): Field<string | Fallback> {
-  const { completed, production, ...one } = serverUrl(fallback, { prefix, schemes: SCHEMES });
+  const { completed, production, ...one } = serverUrl(fallback, { prefix, schemes: REDIS_SCHEMES });
   if (completed === undefined || production === undefined) throw new Error('A URL has credentials');
   return {
     ...one,
-    parse: (value) => eachUrl(value, one.parse) ?? incoherence(listOf(value)) ?? value,
+    parse: (value) => eachUrl(value, one.parse) ?? incoherence(partsOf(value)) ?? value,
     completed: {
       by: completed.by,
       complete(value, read) {
-        const parts = listOf(value).map((part) => completed.complete(part, read));
+        const parts = partsOf(value).map((part) => completed.complete(part, read));
         return parts.find(isRejection) ?? parts.join(',');
       },
     },
     production: {
       ...production,
       refuse: (value) =>
-        listOf(value)
+        partsOf(value)
           .map((part) => production.refuse?.(part))
           .find((reason) => reason !== undefined),
     },
   };
 }
 
+const partsOf = (list: string) => urlsIn(list, REDIS_SCHEMES);
+
 const isRejection = (value: unknown): value is Rejection => typeof value === 'object' && value !== null;
 
 /** The first rejection. */
 const eachUrl = (value: string, parse: (part: string) => unknown): Rejection | undefined =>
-  listOf(value).map(parse).find(isRejection);
+  partsOf(value).map(parse).find(isRejection);
 
 /** Why URLs that are valid do not name one Redis together. */
 function incoherence(parts: readonly string[]): Rejection | undefined {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createClient } from 'redis';
 import { mysqlAddress } from '../mysql/address';
+import { parseRedisAddress } from '../redis/address';
 import { parseEnvironment } from './environment';
 import { amqpFields, mysqlFields, redisFields } from './fields';
 import { credentialsOf, optionalDatabaseUrl, publicUrl } from './urls';
@@ -55,14 +56,11 @@ describe('credentials of any characters', () => {
   test('reach MySQL as they are, in variables and percent-encoded in a URL', () => {
     fc.assert(
       fc.property(secretText, fc.string({ minLength: 16 }), (user, password) => {
-        const env = valuesOf(mysqlFields, { DB_HOST: 'db', DB_USER: user, DB_PASSWORD: password });
+        const source = { DB_HOST: 'db', DB_USER: user, DB_PASSWORD: password };
+        const { values, problems } = parseEnvironment(mysqlFields, source);
+        expect(problems).toEqual([]);
         const address = { host: 'db', user, password, database: 'things' };
-        const shared = {
-          DB_HOST: String(env.DB_HOST),
-          DB_PORT: 3306,
-          DB_USER: String(env.DB_USER),
-          DB_PASSWORD: String(env.DB_PASSWORD),
-        };
+        const shared = { ...values, DB_PORT: 3306 };
         expect(mysqlAddress(shared, 'things')).toMatchObject(address);
         const url = `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@db/things`;
         expect(valuesOf({ URL: optionalDatabaseUrl() }, { URL: url }).URL).toBe(url);
@@ -126,10 +124,23 @@ describe('the URL of a server', () => {
     expect(problemsOf('amqp://rabbit-1/v,amqp://rabbit-2/w', credentials)).toEqual([
       expect.stringContaining('the same path'),
     ]);
-    expect(problemsOf('amqp://rabbit-1,amqp://', credentials)).toHaveLength(1);
+    for (const half of ['amqp://rabbit-1,amqp://', 'amqp://rabbit-1,rabbit-2', 'amqp://rabbit-1,'])
+      expect(problemsOf(half, credentials), half).toHaveLength(1);
   });
 
-  test('may have a comma in its password', () => {
+  test('may have a comma in its password, also where Redis is one', () => {
+    const one = valuesOf(redisFields, { REDIS_URL: 'redis://me:a,b@redis:6380' });
+    expect(parseRedisAddress(String(one.REDIS_URL))).toMatchObject({
+      server: { host: 'redis', port: 6380 },
+      access: { username: 'me', password: 'a,b' },
+    });
+    const cluster = valuesOf(redisFields, {
+      REDIS_URL: 'redis+cluster://me:a,b@r-1,redis+cluster://me:a,b@r-2',
+    });
+    expect(parseRedisAddress(String(cluster.REDIS_URL))).toMatchObject({
+      nodes: [{ host: 'r-1' }, { host: 'r-2' }],
+      access: { password: 'a,b' },
+    });
     const { values, problems } = parseEnvironment(amqpFields, {
       AMQP_URL: 'amqp://me:a,b@rabbit-1,amqp://me:,@rabbit-2',
     });

@@ -147,8 +147,12 @@ export function serverUrls(
   };
 }
 
-/** A comma that no scheme follows is part of a password or a path. */
-function urlsIn(list: string, schemes: readonly string[]): string[] {
+/**
+ * Comma-separated URLs with one of these schemes. A comma that no such scheme follows is part of a password or a path.
+ *
+ * @returns the parts, of which the first may be no such URL
+ */
+export function urlsIn(list: string, schemes: readonly string[]): string[] {
   const urls: string[] = [];
   for (const part of list.split(',')) {
     const begins = schemes.some((scheme) => part.trimStart().startsWith(`${scheme}://`));
@@ -215,8 +219,9 @@ function validUrl(value: string, schemes: readonly string[], hint = ''): string 
     problem: `must be a URL (${schemes.map((scheme) => `${scheme}://`).join(' or ')}…)${hint}`,
   };
   const parsed = URL.parse(value);
-  if (parsed === null || parsed.hostname === '' || !schemes.includes(parsed.protocol.slice(0, -1)))
-    return rejection;
+  // A URL may have a comma in its host: here it separates hosts that lack their scheme.
+  if (parsed === null || parsed.hostname === '' || parsed.hostname.includes(',')) return rejection;
+  if (!schemes.includes(parsed.protocol.slice(0, -1))) return rejection;
   const isCut =
     schemes !== WEB &&
     parsed.username === '' &&

@@ -1,4 +1,4 @@
-import { type ServerAddress, serversOf } from '../config/servers';
+import { addressesOf, type ListedHosts, type ServerAddress, withoutBrackets } from '../config/hosts';
 import { credentialsOf } from '../config/urls';
 
 export interface MysqlAddress extends ServerAddress {
@@ -12,22 +12,21 @@ export interface MysqlAddress extends ServerAddress {
 /**
  * The address of a service's database: `<NAME>_DATABASE_URL` when set, otherwise the variables of the shared servers.
  *
- * @throws TypeError when the URL or the list of servers is invalid
+ * @throws TypeError when the URL is invalid
  */
 export function mysqlAddress(
-  env: { DB_HOST: string; DB_PORT: number; DB_USER: string; DB_PASSWORD: string },
+  env: { DB_HOST: ListedHosts; DB_PORT: number; DB_USER: string; DB_PASSWORD: string },
   database: string,
   databaseUrl?: string,
 ): MysqlAddress {
   if (databaseUrl === undefined) {
-    const [first, ...standbys] = serversOf(env.DB_HOST, env.DB_PORT);
+    const [first, ...standbys] = addressesOf(env.DB_HOST, env.DB_PORT);
     const address = { ...first, user: env.DB_USER, password: env.DB_PASSWORD, database };
     return standbys.length === 0 ? address : { ...address, standbys };
   }
   const url = new URL(databaseUrl);
   return {
-    // Without the brackets of an IPv6 address.
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: withoutBrackets(url.hostname),
     port: Number(url.port || 3306),
     ...credentialsOf(databaseUrl),
     database: decodeURIComponent(url.pathname.slice(1)),

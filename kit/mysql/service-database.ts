@@ -1,3 +1,4 @@
+import type { ListedHosts } from '../config/hosts';
 import type { Runtime } from '../core/runtime';
 import { mysqlAddress } from './address';
 import { type Database, openMysql } from './database';
@@ -13,7 +14,7 @@ import { migrateDatabase } from './migrations';
  */
 export async function openServiceDatabase(
   runtime: Runtime,
-  env: { DB_HOST: string; DB_PORT: number; DB_USER: string; DB_PASSWORD: string; DB_POOL_SIZE: number },
+  env: { DB_HOST: ListedHosts; DB_PORT: number; DB_USER: string; DB_PASSWORD: string; DB_POOL_SIZE: number },
   options: { name: string; url: string | undefined; migrations: string },
 ): Promise<Database> {
   const address = mysqlAddress(env, options.name, options.url);

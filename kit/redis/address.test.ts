@@ -62,6 +62,7 @@ describe('REDIS_URL', () => {
       ['redis+sentinel://a', 'one master'],
       ['redis+sentinel://a/one,redis+sentinel://b/other', 'one master'],
       ['redis+cluster://a,', 'must be a URL'],
+      ['redis+cluster://a,b', 'must be a URL'],
       ['http://a', 'must be a URL'],
     ] as const)
       expect(problemsOf(url)).toEqual([expect.stringContaining(problem)]);

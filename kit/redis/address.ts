@@ -1,10 +1,6 @@
-import { credentialsOf } from '../config/urls';
-
-/** A host and a port. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import { type ServerAddress, withoutBrackets } from '../config/hosts';
+import { REDIS_SCHEMES } from '../config/redis-url';
+import { credentialsOf, urlsIn } from '../config/urls';
 
 /** How the servers that have the data are reached: the same for all. */
 export interface Access {
@@ -16,9 +12,9 @@ export interface Access {
 
 /** What REDIS_URL names (`kit/config/redis-url`). */
 export type RedisAddress = { readonly access: Access } & (
-  | { readonly kind: 'server'; readonly server: HostPort }
-  | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[] }
-  | { readonly kind: 'sentinel'; readonly sentinels: readonly HostPort[]; readonly master: string }
+  | { readonly kind: 'server'; readonly server: ServerAddress }
+  | { readonly kind: 'cluster'; readonly nodes: readonly ServerAddress[] }
+  | { readonly kind: 'sentinel'; readonly sentinels: readonly ServerAddress[]; readonly master: string }
 );
 
 const DEFAULT_PORT = 6379;
@@ -26,7 +22,7 @@ const DEFAULT_SENTINEL_PORT = 26_379;
 
 /** Parses a valid REDIS_URL. */
 export function parseRedisAddress(text: string): RedisAddress {
-  const urls = text.split(',').map((part) => new URL(part.trim()));
+  const urls = urlsIn(text, REDIS_SCHEMES).map((part) => new URL(part));
   const [first] = urls;
   if (first === undefined) throw new Error('No URL of Redis');
   const [scheme = '', kind] = first.protocol.slice(0, -1).split('+');
@@ -49,10 +45,6 @@ export function parseRedisAddress(text: string): RedisAddress {
   return { kind: 'server', access, server: hostPort(first, DEFAULT_PORT) };
 }
 
-function hostPort({ hostname, port }: URL, defaultPort: number): HostPort {
+function hostPort({ hostname, port }: URL, defaultPort: number): ServerAddress {
   return { host: withoutBrackets(hostname), port: port === '' ? defaultPort : Number(port) };
 }
-
-/** An IPv6 address stands in brackets in a URL. */
-export const withoutBrackets = (host: string): string =>
-  host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;

@@ -1,12 +1,13 @@
+import type { ServerAddress } from '../config/hosts';
 import { withTimeout } from '../core/runtime';
-import type { Access, HostPort } from './address';
+import type { Access } from './address';
 import { type Client, createInnerClient } from './connection';
 
 const ASK_TIMEOUT_MS = 1_000;
 
 /** Connects to a server for one question. @throws in time */
 export async function askServer<Answer>(
-  server: HostPort,
+  server: ServerAddress,
   access: Access,
   question: (client: Client) => Promise<Answer>,
 ): Promise<Answer> {

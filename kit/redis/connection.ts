@@ -1,7 +1,8 @@
 import { createClient } from 'redis';
+import type { ServerAddress } from '../config/hosts';
 import { backOffMs, sleep } from '../core/back-off';
 import { withTimeout } from '../core/runtime';
-import type { Access, HostPort } from './address';
+import type { Access } from './address';
 import { type ReplyWatch, watchReplies } from './reply-watch';
 
 /** For the connection, the handshake and the subscriptions together. */
@@ -14,7 +15,7 @@ export type Listener = (message: string) => void;
 
 export interface ConnectionOptions {
   /** Finds the server, before every attempt to connect. */
-  readonly locate: () => Promise<HostPort>;
+  readonly locate: () => Promise<ServerAddress>;
   /** Rejects a server to which it connected. */
   readonly verify?: (client: Client) => Promise<void>;
   readonly access: Access;
@@ -51,7 +52,7 @@ export class RedisOffline extends Error {
 }
 
 /** The options of every client: it neither reconnects nor limits the time of a command, which the connection does. */
-export const createInnerClient = ({ host, port }: HostPort, access: Access, name?: string) =>
+export const createInnerClient = ({ host, port }: ServerAddress, access: Access, name?: string) =>
   createClient({
     ...(name !== undefined && { name }),
     ...(access.username !== undefined && { username: access.username }),

@@ -1,4 +1,4 @@
-import type { HostPort } from './address';
+import type { ServerAddress } from '../config/hosts';
 import { askServer } from './ask-server';
 import type { Client } from './connection';
 
@@ -9,10 +9,10 @@ import type { Client } from './connection';
  * @throws when none does
  */
 export async function findMaster(address: {
-  readonly sentinels: readonly HostPort[];
+  readonly sentinels: readonly ServerAddress[];
   readonly master: string;
   readonly access: { readonly tls: boolean };
-}): Promise<HostPort> {
+}): Promise<ServerAddress> {
   const { master, access, sentinels } = address;
   const failures: unknown[] = [];
   for (const sentinel of sentinels) {
@@ -25,7 +25,7 @@ export async function findMaster(address: {
   throw new AggregateError(failures, 'No Sentinel has named the master');
 }
 
-async function masterOf(client: Client, master: string): Promise<HostPort> {
+async function masterOf(client: Client, master: string): Promise<ServerAddress> {
   const reply: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master]);
   if (!Array.isArray(reply)) throw new Error('The Sentinel does not know a master with that name');
   const [host, port] = reply;

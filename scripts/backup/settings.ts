@@ -2,10 +2,13 @@ import { readEnv } from '#kit/config/environment';
 import {
   amqpFields,
   archiveStorageFields,
+  beanstalkdAddresses,
+  beanstalkdFields,
   dynamodbFields,
   redisFields,
   storageFields,
 } from '#kit/config/fields';
+import type { ServerAddress } from '#kit/config/hosts';
 import type { MysqlAddress } from '#kit/mysql/address';
 import type { FileStorage } from '#kit/storage/file-storage';
 import { openFolderStorage } from '#kit/storage/folder';
@@ -18,7 +21,7 @@ export interface StoreSettings {
   readonly redisUrl: string;
   /** Of the nodes of one RabbitMQ. */
   readonly amqpUrls: readonly string[];
-  readonly beanstalkd: readonly { readonly host: string; readonly port: number }[];
+  readonly beanstalkd: readonly ServerAddress[];
   readonly dynamodb: DynamodbSettings;
   /** By the name of their folder in a backup. */
   readonly files: Readonly<Record<string, () => Promise<FileStorage>>>;
@@ -37,7 +40,14 @@ export interface DynamodbSettings {
  */
 export function readStores(source: NodeJS.ProcessEnv): StoreSettings {
   const env = readEnv(
-    { ...amqpFields, ...redisFields, ...dynamodbFields, ...storageFields, ...archiveStorageFields },
+    {
+      ...amqpFields,
+      ...beanstalkdFields,
+      ...redisFields,
+      ...dynamodbFields,
+      ...storageFields,
+      ...archiveStorageFields,
+    },
     source,
   );
   const stored = (folder: string, bucket: string) => async () => {
@@ -49,8 +59,8 @@ export function readStores(source: NodeJS.ProcessEnv): StoreSettings {
   return {
     databases: servicesWithDatabase().map(({ name }) => databaseOf(name, source)),
     redisUrl: env.REDIS_URL,
-    amqpUrls: [env.AMQP_URL].flat(),
-    beanstalkd: beanstalkdServers(source),
+    amqpUrls: env.AMQP_URL,
+    beanstalkd: beanstalkdAddresses(env),
     dynamodb: {
       endpoint: env.DYNAMODB_URL,
       region: env.AWS_REGION,
@@ -61,12 +71,4 @@ export function readStores(source: NodeJS.ProcessEnv): StoreSettings {
       archives: stored(env.ARCHIVES_STORAGE, env.ARCHIVES_S3_BUCKET),
     },
   };
-}
-
-/** One server, or several separated by commas. */
-function beanstalkdServers({ BEANSTALKD_HOST, BEANSTALKD_PORT }: NodeJS.ProcessEnv) {
-  return (BEANSTALKD_HOST || '127.0.0.1').split(',').map((listed) => {
-    const { hostname = listed.trim(), port = '' } = URL.parse(`tcp://${listed.trim()}`) ?? {};
-    return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || BEANSTALKD_PORT || 21300) };
-  });
 }

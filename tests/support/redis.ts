@@ -1,5 +1,6 @@
 import { createClient } from 'redis';
-import { type HostPort, parseRedisAddress } from '#kit/redis/address';
+import type { ServerAddress } from '#kit/config/hosts';
+import { parseRedisAddress } from '#kit/redis/address';
 import type { Redis } from '#kit/redis/commands';
 
 /** The names of all keys that match. */
@@ -18,7 +19,7 @@ export async function breakConnections(url: string, name: string): Promise<void>
   if (broken.every((count) => count === 0)) throw new Error(`No connection has the name ${name}`);
 }
 
-async function breakConnectionsTo({ host, port }: HostPort, name: string): Promise<number> {
+async function breakConnectionsTo({ host, port }: ServerAddress, name: string): Promise<number> {
   const client = createClient({ socket: { host, port } });
   await client.connect();
   const connections = await client.clientList();

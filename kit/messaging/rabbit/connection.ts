@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
+import { withoutBrackets } from '../../config/hosts';
 import { credentialsOf } from '../../config/urls';
 import { authorityOf } from '../../core/address';
 import { type Runtime, withTimeout } from '../../core/runtime';
@@ -78,8 +79,7 @@ export function nodeOrder(
 
 function nodeName(url: string): string {
   const { hostname, port, protocol } = new URL(url);
-  const host = hostname.replace('[', '').replace(']', '');
-  return authorityOf(host, Number(port) || (protocol === 'amqps:' ? 5671 : 5672));
+  return authorityOf(withoutBrackets(hostname), Number(port) || (protocol === 'amqps:' ? 5671 : 5672));
 }
 
 async function openNode(runtime: Runtime, url: string, isOneOfSeveral: boolean) {

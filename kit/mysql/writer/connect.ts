@@ -4,7 +4,7 @@ import {
   createConnection,
   type RowDataPacket,
 } from 'mysql2/promise';
-import type { ServerAddress } from '../../config/servers';
+import type { ServerAddress } from '../../config/hosts';
 import { withTimeout } from '../../core/runtime';
 import type { MysqlAddress } from '../address';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import type { ServerAddress } from '../../config/servers';
+import type { ServerAddress } from '../../config/hosts';
 import { followWriter } from './follow';
 
 const [a, b, c] = ['a', 'b', 'c'].map((host) => ({ host, port: 3306 })) as [

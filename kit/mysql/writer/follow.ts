@@ -1,4 +1,4 @@
-import type { ServerAddress } from '../../config/servers';
+import type { ServerAddress } from '../../config/hosts';
 import { sleep } from '../../core/back-off';
 import { singleFlight } from '../../core/single-flight';
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { createPool, type Pool, type PoolOptions } from 'mysql2/promise';
-import type { ServerAddress } from '../../config/servers';
+import type { ServerAddress } from '../../config/hosts';
 import { sleep } from '../../core/back-off';
 import type { MysqlAddress } from '../address';
 import { isServerAway } from '../failures';

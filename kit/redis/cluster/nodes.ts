@@ -1,5 +1,6 @@
+import type { ServerAddress } from '../../config/hosts';
 import { sleep } from '../../core/back-off';
-import type { Access, HostPort } from '../address';
+import type { Access } from '../address';
 import { askServer } from '../ask-server';
 import { type Connection, openConnection } from '../connection';
 import type { RedisOptions } from '../events';
@@ -40,17 +41,17 @@ export interface NodeEvents {
 /** @param changed called when masters or slots may have changed */
 export function openNodes(
   options: RedisOptions,
-  cluster: { readonly access: Access; readonly nodes: readonly HostPort[] },
+  cluster: { readonly access: Access; readonly nodes: readonly ServerAddress[] },
   changed: NodeEvents,
 ): Nodes {
   const { access, nodes: seeds } = cluster;
-  const connections = new Map<string, { at: HostPort; connection: Connection }>();
+  const connections = new Map<string, { at: ServerAddress; connection: Connection }>();
   const closing = new AbortController();
   let owners: (string | undefined)[] = new Array(SLOTS).fill(undefined);
   let masters = new Set<string>();
   let refreshing: Promise<void> | undefined;
 
-  const open = (at: HostPort, events: NodeEvents) =>
+  const open = (at: ServerAddress, events: NodeEvents) =>
     openConnection({
       access,
       locate: async () => at,
@@ -62,7 +63,7 @@ export function openNodes(
       onMoved: () => events.lost(new Error('The slot of a channel has moved to another server')),
     });
 
-  function connect(at: HostPort): Connection {
+  function connect(at: ServerAddress): Connection {
     const address = addressOf(at);
     const known = connections.get(address);
     if (known !== undefined) return known.connection;

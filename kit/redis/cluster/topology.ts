@@ -1,5 +1,5 @@
+import { type ServerAddress, withoutBrackets } from '../../config/hosts';
 import { authorityOf } from '../../core/address';
-import { type HostPort, withoutBrackets } from '../address';
 import type { Client } from '../connection';
 
 export const SLOTS = 16_384;
@@ -14,16 +14,16 @@ export interface Topology {
   readonly owners: readonly (string | undefined)[];
 }
 
-export const addressOf = ({ host, port }: HostPort): string => authorityOf(host, port);
+export const addressOf = ({ host, port }: ServerAddress): string => authorityOf(host, port);
 
 /** The address of a node. Nodes write IPv6 addresses without brackets. */
-export function parseAddress(address: string): HostPort {
+export function parseAddress(address: string): ServerAddress {
   const colon = address.lastIndexOf(':');
   return { host: withoutBrackets(address.slice(0, colon)), port: Number(address.slice(colon + 1)) };
 }
 
 /** Asks a node over an open connection. */
-export async function readTopology(client: Client, from: HostPort): Promise<Topology> {
+export async function readTopology(client: Client, from: ServerAddress): Promise<Topology> {
   const [info, shards] = await Promise.all([client.clusterInfo(), client.clusterSlots()]);
   const lines = info.split('\r\n');
   const readField = (name: string) =>
