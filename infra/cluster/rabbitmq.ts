@@ -36,6 +36,8 @@ export const rabbitmqCluster = (network: Network) =>
         ),
         // A node that does not see a majority refuses to serve: otherwise both sides of a partition would.
         'cluster_partition_handling = pause_minority',
+        // Seconds in which a silent node is noticed; 60 by default, longer than the clients wait.
+        'net_ticktime = 5',
       ];
       let isNew = nodes.some((node) => !existsSync(cookieOf(node)));
       for (const node of nodes) installCookie(cookie, node);

@@ -21,8 +21,8 @@ import { type ClusterSystem, startClusterSystem } from './system';
  *     bun tests/cluster/main.ts --nodes=mariadb-1,redis-1 --rounds=2 --faults=killed
  */
 const ROOT = join(import.meta.dir, '..', '..');
-/** How long a node is away at least. */
-const AWAY_MS = 10_000;
+/** How long a node is away at least: longer than any cluster takes to notice it. */
+const AWAY_MS = 15_000;
 /** Until every kind of operation is acknowledged again. */
 const RECOVERY_MS = 180_000;
 const FAULTS = ['killed', 'partitioned'] as const;
