@@ -7,6 +7,7 @@ import { installServers } from '../../infra/install';
 import { listenForShutdown } from '../../infra/shutdown-signals';
 import { checksOf, untilItHolds } from './checks';
 import { type Kind, type Load, startLoad } from './load';
+import { untilAllAreMembers } from './members';
 import { masterOf } from './redis-master';
 import { type Case, tableOf } from './report';
 import { type ClusterSystem, startClusterSystem } from './system';
@@ -106,7 +107,9 @@ async function provoke(
     await sleep(Math.max(0, AWAY_MS - (performance.now() - begin)));
     await bringBack();
     await load.untilAllAcknowledged(RECOVERY_MS);
-    return result();
+    const done = result();
+    await untilAllAreMembers(system.stack);
+    return done;
   } catch (failure) {
     // The next case needs it.
     if (isAway) await bringBack();
