@@ -11,6 +11,7 @@ import type { Decide, ForwardDecision, LocalHandler } from '../model/decision';
 import type { DataPlaneLimits, RouteLimits } from '../model/limits';
 import type { CircuitBreaker, RetryBudget } from '../model/resilience';
 import type { StreamPlaces } from '../model/stream-places';
+import { viaLine } from '../model/via';
 import { createRecentRequests, type RecentRequests } from '../observability/recent-requests';
 import { type BreakerThresholds, createCircuitBreaker, DEFAULT_THRESHOLDS } from '../routing/circuit-breaker';
 import { createRetryBudget } from '../routing/retry-budget';
@@ -214,16 +215,19 @@ export function rawUpstream(
 ) {
   const connections: { received: string; closed: boolean }[] = [];
   type Connection = (typeof connections)[number];
+  // Whoever had the port before may still be called there, by processes of other tests.
+  const isOurs = (received: string) => received.includes(viaLine('1.1')) || received.includes(viaLine('1.0'));
   const listener = Bun.listen<Connection>({
     hostname: '127.0.0.1',
     port: 0,
     socket: {
       open(socket) {
         socket.data = { received: '', closed: false };
-        connections.push(socket.data);
       },
       data(socket, bytes) {
         socket.data.received += bytes.toString('latin1');
+        if (!isOurs(socket.data.received)) return;
+        if (!connections.includes(socket.data)) connections.push(socket.data);
         talk(
           socket.data.received,
           (text) => void socket.write(Buffer.from(text, 'latin1')),

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'bun:test';
 import { createDeadlineClock } from '../downstream/deadlines';
 import { DEFAULT_LIMITS } from '../model/limits';
+import { viaLine } from '../model/via';
 import { eventually, rawUpstream } from '../proxy/test-gateway';
 import { openUpstreamConnection } from './connection';
 
@@ -24,10 +25,10 @@ test('a connection tells whether anything of the current request has been sent',
     lost: () => undefined,
   };
   connection.use(user);
-  connection.push('first');
+  connection.push(viaLine('1.1'));
   expect(connection.hasSent).toBe(false);
   connection.flush();
-  await eventually(() => upstream.connections[0]?.received === 'first');
+  await eventually(() => upstream.connections[0]?.received === viaLine('1.1'));
   expect(connection.hasSent).toBe(true);
   connection.release(60_000);
   connection.use(user);
