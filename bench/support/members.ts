@@ -45,7 +45,7 @@ export function signInAll(
           token: await signAccessToken(deps, {
             userId: idOf(person),
             username,
-            session: { id: uuidv7(), createdAt: new Date() },
+            session: { id: uuidv7(), createdAt: new Date(), appId: null, scopes: null, methods: ['pwd'] },
             ...{ roles: ['user'], permissions: [] },
           }),
         };

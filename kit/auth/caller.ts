@@ -8,6 +8,10 @@ export interface Caller {
   readonly tokenId: string;
   /** When the user signed in, kept through refreshes (`auth_time`). Seconds since 1970; 0 where the token does not say. */
   readonly signedInAt: number;
+  /** How they signed in (`amr`, RFC 8176): `pwd`, `otp`, `hwk`, `mfa` … Absent where the token does not say. */
+  readonly methods?: readonly string[];
+  /** The app that acts for them, and what they have allowed it. Absent for a session of their own, which may do all. */
+  readonly app?: { readonly id: string; readonly scopes: readonly string[] };
   /** Seconds since 1970. */
   readonly issuedAt: number;
   /** Seconds since 1970. */

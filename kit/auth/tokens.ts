@@ -8,6 +8,7 @@ import type { Runtime } from '../core/runtime';
 import { Unauthenticated } from '../errors/problem';
 import type { Caller } from './caller';
 import type { IsRevoked } from './revocations';
+import { scopesIn } from './scopes';
 import { cachedKeys, sharedSecret } from './verification-keys';
 import { createVerifiedTokens } from './verified-tokens';
 
@@ -31,6 +32,12 @@ export const AccessClaims = Type.Object({
   iat: Type.Integer(),
   /** RFC 9068, section 2.2.1. Tokens of earlier versions have none. */
   auth_time: Type.Optional(Type.Integer()),
+  /** RFC 8176: how the person signed in. */
+  amr: Type.Optional(Type.Array(Type.String())),
+  /** RFC 9068, section 2.2. Earlier versions put the audience here. */
+  client_id: Type.Optional(Type.String()),
+  /** RFC 9068, section 2.2.3: of an app. A session of the person's own has none. */
+  scope: Type.Optional(Type.String()),
   username: Type.String(),
   roles: Type.Array(Type.String()),
   permissions: Type.Array(Type.String()),
@@ -146,6 +153,11 @@ const callerOf = (claims: AccessClaims): Caller => ({
   sessionId: claims.sid,
   tokenId: claims.jti,
   signedInAt: claims.auth_time ?? 0,
+  ...(claims.amr !== undefined && { methods: claims.amr }),
+  // A token with a scope is never one without limits.
+  ...(claims.scope !== undefined && {
+    app: { id: claims.client_id ?? '', scopes: scopesIn(claims.scope) },
+  }),
   issuedAt: claims.iat,
   expiresAt: claims.exp,
 });

@@ -13,6 +13,11 @@ import type { JWK } from 'jose';
 import { exactText, json, moment, uuid } from '#kit/mysql/columns';
 
 export { outbox } from '#kit/messaging/tables';
+export { apps, consents } from './apps/schema';
+export { foreignSignIns, identities } from './identities/schema';
+export { appTokens, authorizationCodes, deviceCodes } from './oauth/schema';
+export { browserSessions, pendingSignIns } from './pages/schema';
+export { passkeyChallenges, passkeys, recoveryCodes, totpSecrets } from './second-factors/schema';
 
 /**
  * A replica of users, built from events in any order. Names are not unique here: a name may be taken again before the
@@ -80,6 +85,12 @@ export const sessions = mysqlTable(
     expiresAt: moment('expires_at').notNull(),
     endsAt: moment('ends_at').notNull(),
     endedAt: moment('ended_at'),
+    /** The app that the session is of; null for the person's own. */
+    appId: uuid('app_id'),
+    /** What the app may do. */
+    scopes: json<string[] | null>('scopes'),
+    /** How the person signed in (`amr`, RFC 8176); null before this was recorded, and where no factor was shown. */
+    methods: json<string[] | null>('methods'),
   },
   (table) => [
     index('sessions_user').on(table.userId, table.endedAt),

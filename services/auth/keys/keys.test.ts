@@ -15,7 +15,7 @@ const MINUTE_MS = 60_000;
 const subject = () => ({
   userId: uuidv7(),
   username: 'ada',
-  session: { id: uuidv7(), createdAt: new Date() },
+  session: { id: uuidv7(), createdAt: new Date(), appId: null, scopes: null, methods: null },
   roles: ['user'],
   permissions: [],
 });

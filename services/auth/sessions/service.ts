@@ -25,6 +25,18 @@ export interface SessionUser {
   readonly username: string;
 }
 
+/** How a session begins. */
+export interface SignInResult {
+  readonly client: Client;
+  /**
+   * The hash that the password was verified against, so that a concurrent password change rejects the sign-in; null if no
+   * password was verified.
+   */
+  readonly verifiedHash: string | null;
+  /** The factors that were shown (`amr`, RFC 8176); null for none. */
+  readonly methods: readonly string[] | null;
+}
+
 /** Part of a larger change that revokes tokens. */
 interface Revoking {
   readonly transaction: Transaction;
@@ -37,17 +49,15 @@ const MAX_SESSIONS_PER_USER = 100;
 /**
  * Opens a session for a user on one device.
  *
- * @param verifiedHash the hash that the password was verified against, so that a concurrent password change rejects the
- *   sign-in; null if no password was verified
  * @throws InvalidCredentials if the user's hash has changed since
  */
 export async function openSession(
   deps: AuthDeps,
   user: SessionUser,
   authorizations: Authorizations,
-  { client, verifiedHash }: { client: Client; verifiedHash: string | null },
+  { client, verifiedHash, methods }: SignInResult,
 ): Promise<TokenPair> {
-  const session = newSession(deps, user.userId, client);
+  const session = newSession(deps, user.userId, { client, methods });
   const refreshToken = createRefreshToken();
   await withRevocations(deps, user.userId, async (transaction, revoke) => {
     if (verifiedHash !== null) {
@@ -61,7 +71,11 @@ export async function openSession(
   return tokenPair(deps, user, authorizations, { session, refreshToken });
 }
 
-function newSession(deps: AuthDeps, userId: string, client: Client): store.SessionRow {
+function newSession(
+  deps: AuthDeps,
+  userId: string,
+  { client, methods }: Pick<SignInResult, 'client' | 'methods'>,
+): store.SessionRow {
   const now = deps.now();
   const endsAt = new Date(now + SESSION_MS);
   return {
@@ -74,6 +88,9 @@ function newSession(deps: AuthDeps, userId: string, client: Client): store.Sessi
     expiresAt: sessionExpiry(now, { endsAt }),
     endsAt,
     endedAt: null,
+    appId: null,
+    scopes: null,
+    methods: methods === null ? null : [...methods],
   };
 }
 
@@ -231,7 +248,7 @@ export async function renewSession(
   const { id: userId, username } = caller;
   const authorizations = await findAuthorizations(deps, userId);
   if (!authorizations.active) throw new InvalidCredentials();
-  const session = newSession(deps, userId, client);
+  const session = newSession(deps, userId, { client, methods: ['pwd'] });
   const refreshToken = createRefreshToken();
   await withRevocations(deps, userId, async (transaction, revoke) => {
     await change(transaction);

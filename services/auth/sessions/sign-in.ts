@@ -19,7 +19,7 @@ import {
   type SignedIn,
   type SignIn,
 } from './model';
-import { endSession, findSessionOf, openSession, type SessionUser } from './service';
+import { endSession, findSessionOf, openSession, type SessionUser, type SignInResult } from './service';
 import { listAddresses } from './store';
 
 /** Password hashing, a transaction, and the users service's call back with the credentials. */
@@ -42,7 +42,7 @@ export async function register(deps: AuthDeps, input: Registration, from: Reques
   if (created === undefined) throw new Error('users returned a successful registration without a user');
   const user = { userId: created.id, username: created.username };
   await applyRegistration(deps, user);
-  return startSession(deps, user, { from, verifiedHash: null });
+  return startSession(deps, user, { from, verifiedHash: null, methods: ['pwd'] });
 }
 
 /**
@@ -94,7 +94,7 @@ async function signInByName(
   const verifiedHash = isOutdated
     ? await upgradeHash(deps, user.userId, { from: hash, password, turn })
     : hash;
-  return startSession(deps, user, { from, verifiedHash });
+  return startSession(deps, user, { from, verifiedHash, methods: ['pwd'] });
 }
 
 /**
@@ -127,12 +127,12 @@ function nameOf({ username, email }: SignIn): credentials.Name {
 async function startSession(
   deps: AuthDeps,
   user: SessionUser,
-  { from, verifiedHash }: { from: Requester; verifiedHash: string | null },
+  { from, ...shown }: { from: Requester } & Omit<SignInResult, 'client'>,
 ): Promise<Entered> {
   requireWaiting(from.lifetime);
   const authorizations = await findAuthorizations(deps, user.userId);
   if (!authorizations.active) throw new AccountDeactivated();
-  const tokens = await openSession(deps, user, authorizations, { client: from.client, verifiedHash });
+  const tokens = await openSession(deps, user, authorizations, { client: from.client, ...shown });
   return {
     signedIn: { ...tokens, user: { id: user.userId, username: user.username } },
     device: deps.devices.remember(from.device, user.userId),
