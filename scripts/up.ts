@@ -15,9 +15,9 @@ import { createScreen } from './processes/log';
 import { parseProcfile, programsIn, servicesOf } from './processes/procfile';
 import { type ProcessRunner, runProcesses } from './processes/runner';
 import { clearSystemState, isSeeded, readSystemState, writeSystemState } from './processes/system-state';
-import { startInBackground } from './up/background';
 import { buildBundles, prepareEnvironment } from './up/prepare';
 import { seedOnce } from './up/seed-once';
+import { startSystemInBackground } from './up/system-in-background';
 import { GATEWAY_PORT, GATEWAY_URL, REGISTRY_PORT, welcome } from './up/welcome';
 
 const ROOT = join(import.meta.dir, '..');
@@ -58,7 +58,12 @@ async function main(options: Options): Promise<number> {
   prepareEnvironment({ isNew: !isSeeded(DEVELOPMENT_FOLDER) && !existsSync(DATABASE) });
   if (!installServers()) return 1;
   if (!options.watch && !buildBundles({ isCompact: options.profile === 'compact' })) return 1;
-  return options.detach ? background(options) : foreground(options);
+  return options.detach
+    ? startSystemInBackground(import.meta.path, [
+        `--profile=${options.profile}`,
+        ...(options.watch ? ['--watch'] : []),
+      ])
+    : foreground(options);
 }
 
 async function foreground(options: Options): Promise<number> {
@@ -155,24 +160,6 @@ async function becomeReady(stack: Stack, runner: ProcessRunner, signal: AbortSig
 function profileOf(name: string): Profile {
   if (name === 'full' || name === 'compact') return name;
   throw new Error('The profile is full or compact: make up profile=compact');
-}
-
-/** Runs this script again in a session of its own until the system is ready. */
-async function background({ watch, profile }: Options): Promise<number> {
-  clearSystemState();
-  console.log('Starting in the background');
-  const isUp = await startInBackground({
-    command: [
-      ...[process.execPath, import.meta.path, '--quiet', `--profile=${profile}`],
-      ...(watch ? ['--watch'] : []),
-    ],
-    folder: ROOT,
-    logFolder: LOG_FOLDER,
-    isReady: () => readSystemState()?.ready === true,
-    show: (text) => process.stdout.write(text),
-  });
-  if (!isUp) console.error('Rookery failed to start, see above');
-  return isUp ? 0 : 1;
 }
 
 const { values: options } = parseArgs({

@@ -12,16 +12,14 @@ import { migrateAll } from '../migrate';
 import { createScreen } from '../processes/log';
 import type { ProcessRunner } from '../processes/runner';
 import { clearSystemState, readSystemState, writeSystemState } from '../processes/system-state';
-import { startInBackground } from './background';
 import { namesOnMachines, startMachines } from './machines';
 import { buildBundles, prepareEnvironment } from './prepare';
 import { seedOnce } from './seed-once';
+import { startSystemInBackground } from './system-in-background';
 import { GATEWAY_PORT, REGISTRY_PORT, welcome } from './welcome';
 
-const ROOT = join(import.meta.dir, '..', '..');
 /** The loopback addresses of the machines that the cluster stands for. */
 const MACHINES = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
-const LOG_FOLDER = join(DEVELOPMENT_FOLDER, 'logs');
 /** Beside the data of `make up`, which a cluster neither reads nor changes. */
 const DATA_FOLDER = join(DEVELOPMENT_FOLDER, 'cluster');
 const ORPHAN_GRACE_MS = 20_000;
@@ -48,7 +46,9 @@ async function main(options: Options & { readonly detach: boolean }): Promise<nu
       }
   prepareEnvironment({ isNew: false });
   if (!installServers('cluster') || !buildBundles({ isCompact: false })) return 1;
-  return options.detach ? background(options) : foreground(options);
+  return options.detach
+    ? startSystemInBackground(import.meta.path, options.namespaces ? ['--namespaces'] : [])
+    : foreground(options);
 }
 
 async function foreground(options: Options): Promise<number> {
@@ -109,21 +109,6 @@ async function foreground(options: Options): Promise<number> {
     unlock();
     console.log('Stopped');
   }
-}
-
-/** Runs this script again in a session of its own until the system is ready. */
-async function background({ namespaces }: Options): Promise<number> {
-  clearSystemState();
-  console.log('Starting in the background');
-  const isUp = await startInBackground({
-    command: [process.execPath, import.meta.path, '--quiet', ...(namespaces ? ['--namespaces'] : [])],
-    folder: ROOT,
-    logFolder: LOG_FOLDER,
-    isReady: () => readSystemState()?.ready === true,
-    show: (text) => process.stdout.write(text),
-  });
-  if (!isUp) console.error('Rookery failed to start, see above');
-  return isUp ? 0 : 1;
 }
 
 const { values: options } = parseArgs({

@@ -14,10 +14,14 @@ const MEMBERS_MS = 120_000;
  */
 export async function untilAllAreMembers(stack: ClusterStack): Promise<void> {
   await eventually(() => requireGalera(stack), MEMBERS_MS);
-  // A node without a majority accepts no connection.
-  for (const url of (stack.environment.AMQP_URL ?? '').split(','))
-    await eventually(async () => (await connectToAny([url])).connection.close(), MEMBERS_MS);
+  await untilBrokersAccept((stack.environment.AMQP_URL ?? '').split(','));
   for (const { name } of nodesOf('redis')) await masterOf(stack, name);
+}
+
+/** Resolves once each node of RabbitMQ accepts connections: one without a majority does not. */
+export async function untilBrokersAccept(urls: readonly string[]): Promise<void> {
+  for (const url of urls)
+    await eventually(async () => (await connectToAny([url])).connection.close(), MEMBERS_MS);
 }
 
 async function requireGalera(stack: ClusterStack): Promise<void> {

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Type } from '@sinclair/typebox';
 import { defineEvent, envelope } from '#contracts/messages';
 import type { Runtime } from '#kit/core/runtime';
 import { openRabbit } from '#kit/messaging/rabbit/client';
 import { consumeEvents } from '#kit/messaging/rabbit/consumer';
+import { type ClusterStack, startCluster } from '../../infra/cluster/start';
+import { untilBrokersAccept } from '../cluster/members';
 import { eventually } from '../support/eventually';
-import { type ClusterNode, startRabbitmqCluster } from '../support/rabbitmq-cluster';
 import { testRuntime, uniqueName } from '../support/servers';
 
 /**
@@ -17,20 +21,26 @@ const PUBLISHERS = 20;
 const RECOVERY_MS = 120_000;
 
 const runtimes: Runtime[] = [];
-let cluster: Awaited<ReturnType<typeof startRabbitmqCluster>>;
+const NODES = ['rabbitmq-1', 'rabbitmq-2', 'rabbitmq-3'];
+const folder = mkdtempSync(join(tmpdir(), 'rookery-rabbitmq-cluster-'));
+let cluster: ClusterStack;
 
 beforeAll(async () => {
-  cluster = await startRabbitmqCluster(3);
+  const only = ['rabbitmq'];
+  cluster = await startCluster({ folder, profile: 'test', portOffset: 12_400, only, source: {} });
 }, 400_000);
 afterAll(async () => {
   await Promise.all(runtimes.map((runtime) => runtime.close()));
   await cluster?.stop();
+  rmSync(folder, { recursive: true, force: true });
 }, 60_000);
+
+const urls = () => (cluster.environment.AMQP_URL ?? '').split(',');
 
 test('no confirmed event is lost while the node that is used is killed, and hangs, again and again', async () => {
   const event = defineThing();
   const received = new Map<number, number>();
-  for (let process = 0; process < 2; process++) consume(event, received);
+  for (let index = 0; index < 2; index++) consume(event, received);
   const publisher = open();
   const confirmed = new Set<number>();
   let next = 0;
@@ -46,22 +56,20 @@ test('no confirmed event is lost while the node that is used is killed, and hang
     }
   }
   async function disturb() {
-    for (let round = 0; round < cluster.nodes.length; round++) {
+    for (let round = 0; round < NODES.length; round++) {
       await more(confirmed, MESSAGES / 10);
       let node = await nodeOf(publisher.runtime);
-      await node.kill();
+      await cluster.server(node).kill('SIGKILL');
       await report('killed', node, confirmed, received);
       await more(confirmed, MESSAGES / 20);
-      await node.start();
-      await healed();
+      await bringBack(node);
       node = await nodeOf(publisher.runtime);
-      node.signal('SIGSTOP');
+      stop(node);
       await report('stopped', node, confirmed, received);
       await more(confirmed, MESSAGES / 20);
       // A node that was suspended goes on alone when it is resumed, until it is restarted (RabbitMQ, Partitions: suspend and resume).
-      await node.kill();
-      await node.start();
-      await healed();
+      await cluster.server(node).kill('SIGKILL');
+      await bringBack(node);
     }
     isDisturbing = false;
   }
@@ -76,8 +84,7 @@ test('no confirmed event is lost while the node that is used is killed, and hang
 });
 
 test('queues are declared and used while a node is away', async () => {
-  const [away] = cluster.nodes;
-  await away?.kill();
+  await cluster.server('rabbitmq-1').kill('SIGKILL');
   const event = defineThing();
   const received = new Map<number, number>();
   consume(event, received);
@@ -87,8 +94,7 @@ test('queues are declared and used while a node is away', async () => {
     await publisher.rabbit.publish(event, { id: message.id, body: Buffer.from(JSON.stringify(message)) });
   }, RECOVERY_MS);
   await eventually(() => received.has(1), RECOVERY_MS);
-  await away?.start();
-  await healed();
+  await bringBack('rabbitmq-1');
 });
 
 const defineThing = () =>
@@ -103,16 +109,16 @@ const defineThing = () =>
 function open() {
   const runtime = testRuntime('cluster-test');
   runtimes.push(runtime);
-  const rabbit = openRabbit(runtime, { urls: cluster.nodes.map(({ url }) => url), required: true });
+  const rabbit = openRabbit(runtime, { urls: urls(), required: true });
   return { runtime, rabbit };
 }
 
-/** The node that a process is connected to. */
-async function nodeOf(runtime: Runtime): Promise<ClusterNode> {
+/** The name of the node that a process is connected to. */
+async function nodeOf(runtime: Runtime): Promise<string> {
   const connected = /^broker_connected\{broker="rabbitmq",server="(.+)"\} 1$/m;
   return eventually(async () => {
-    const [, name] = connected.exec(await runtime.metrics.metrics()) ?? [];
-    const node = cluster.nodes.find((one) => one.name === name);
+    const [, server] = connected.exec(await runtime.metrics.metrics()) ?? [];
+    const node = NODES[urls().findIndex((url) => new URL(url).host === server)];
     if (node === undefined) throw new Error('It is connected to no node');
     return node;
   }, RECOVERY_MS);
@@ -129,10 +135,17 @@ function consume(event: ReturnType<typeof defineThing>, received: Map<number, nu
   });
 }
 
-/** Until every node sees all. */
-async function healed(): Promise<void> {
-  for (const node of cluster.nodes)
-    await eventually(async () => (await node.runningNodes()) === cluster.nodes.length, RECOVERY_MS);
+/** Suspends a node (SIGSTOP): its connections stay open, and nothing answers. */
+function stop(node: string): void {
+  const pid = cluster.server(node).pid();
+  if (pid === undefined) throw new Error(`${node} does not run`);
+  process.kill(pid, 'SIGSTOP');
+}
+
+/** Restarts a node, and waits until all are members. */
+async function bringBack(node: string): Promise<void> {
+  await cluster.server(node).restart();
+  await untilBrokersAccept(urls());
 }
 
 async function more(set: { readonly size: number }, count: number): Promise<void> {
@@ -143,13 +156,13 @@ async function more(set: { readonly size: number }, count: number): Promise<void
 /** Prints the longest time without a confirmation, and without a delivery, in the time after a disturbance. */
 async function report(
   what: string,
-  node: ClusterNode,
+  node: string,
   confirmed: { readonly size: number },
   received: { readonly size: number },
 ): Promise<void> {
   const gaps = await Promise.all([confirmed, received].map(longestGap));
   const [confirmations, deliveries] = gaps.map((ms) => `${(ms / 1000).toFixed(1)} s`);
-  console.log(`${node.name} ${what}: no confirmation for ${confirmations}, no delivery for ${deliveries}`);
+  console.log(`${node} ${what}: no confirmation for ${confirmations}, no delivery for ${deliveries}`);
 }
 
 async function longestGap(set: { readonly size: number }): Promise<number> {
