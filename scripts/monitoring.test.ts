@@ -43,7 +43,7 @@ async function definedMetrics(): Promise<MetricDefinitions> {
   // Prometheus' own.
   const all: MetricDefinitions = new Map([['up', new Set<string>()]]);
   for (const pattern of ['kit', 'registry', 'gateway', 'services', 'workers'])
-    for (const file of new Bun.Glob(`${pattern}/**/*.ts`).scanSync({ cwd: ROOT }))
+    for (const file of new Bun.Glob(`${pattern}/**/*.{ts,tsx}`).scanSync({ cwd: ROOT }))
       if (!file.endsWith('.test.ts'))
         for (const [name, labels] of metricsOf(file, await textOf(file))) all.set(name, labels);
   return all;

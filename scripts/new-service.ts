@@ -58,7 +58,7 @@ export function nameError(root: string, name: string): string | undefined {
   const processes = parseProcfile(readFileSync(join(root, 'Procfile'), 'utf8'));
   if (processes.some((process) => process.name === name)) return `The Procfile already has a process ${name}`;
   const claims = ['"', "'", '`'].flatMap((quote) => [`${quote}/${name}${quote}`, `${quote}/${name}/`]);
-  const owner = globSync('services/*/{index,**/*routes}.ts', { cwd: root }).find((file) =>
+  const owner = globSync('services/*/{index,**/*routes}.{ts,tsx}', { cwd: root }).find((file) =>
     includesAny(readFileSync(join(root, file), 'utf8'), claims),
   );
   return owner === undefined ? undefined : `The path /${name} is already routed by ${owner}`;

@@ -92,7 +92,7 @@ test('every service that writes a message to its outbox is a publisher that the 
     ),
   );
   const written: string[] = [];
-  for (const file of new Bun.Glob('services/*/**/*.ts').scanSync(ROOT)) {
+  for (const file of new Bun.Glob('services/*/**/*.{ts,tsx}').scanSync(ROOT)) {
     if (file.endsWith('.test.ts')) continue;
     const service = file.split('/')[1] ?? '';
     const text = await Bun.file(join(ROOT, file)).text();

@@ -29,7 +29,7 @@ const processes = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).fl
 
 /** The methods that the code of a process calls, as `<definition> <method>`: `users.getUser(…)` of a client for users. */
 async function calledBy(folder: string, all: ReadonlyMap<string, GrpcDefinition>): Promise<string[]> {
-  const files = [...new Bun.Glob(`${folder}/**/*.ts`).scanSync(ROOT)].filter(
+  const files = [...new Bun.Glob(`${folder}/**/*.{ts,tsx}`).scanSync(ROOT)].filter(
     (file) => !file.endsWith('.test.ts'),
   );
   const texts = await Promise.all(files.map((file) => Bun.file(join(ROOT, file)).text()));

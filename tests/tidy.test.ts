@@ -11,7 +11,7 @@ const files = Bun.spawnSync(['git', 'ls-files', '--cached', '--others', '--exclu
   .filter((file) => file !== '' && Bun.file(join(ROOT, file)).size > 0);
 const GENERATED = /^contracts\/gen\/|^clients\/typescript\/lib\/|\/migrations\//;
 const isGenerated = (file: string) => GENERATED.test(file);
-const sources = files.filter((file) => file.endsWith('.ts') && !isGenerated(file));
+const sources = files.filter((file) => /\.tsx?$/.test(file) && !isGenerated(file));
 const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('tests/');
 /** What `make new` creates a service from: tested as it is, but no process of the system. */
 const isTemplate = (file: string) => file.startsWith('scripts/service-template/');
@@ -135,7 +135,11 @@ describe('the gateway', () => {
 });
 
 describe('inside a service', () => {
-  const nameOf = (path: string) => path.split('/').at(-1)?.replace(/\.ts$/, '') ?? '';
+  const nameOf = (path: string) =>
+    path
+      .split('/')
+      .at(-1)
+      ?.replace(/\.tsx?$/, '') ?? '';
   const inService = ownImports.filter(({ from }) => from.startsWith('services/'));
   const isOwn = ({ from, to }: Import) => partOf(from) === partOf(to);
   const isSqlSchema = (to: string) => to.startsWith('services/') && nameOf(to) === 'schema';
@@ -349,7 +353,7 @@ test('usernames are compared by usernameKey alone: only A to Z are equal in uppe
 
 test('the body of a request that a route streams is left unread by kit alone, so that it has a share', async () => {
   const parsing: string[] = [];
-  for (const file of production.filter((path) => /^(services|workers)\/.*(?:index|routes)\.ts$/.test(path)))
+  for (const file of production.filter((path) => /^(services|workers)\/.*(?:index|routes)\.tsx?$/.test(path)))
     if (/^\s*parse: (?!leaveUnread\b)/m.test(await textOf(file))) parsing.push(file);
   expect(parsing).toEqual([]);
 });
@@ -426,7 +430,7 @@ describe('the text', () => {
 
   test('file names are kebab-case', () => {
     expect(
-      sources.filter((file) => !/^[a-z0-9]+([.-][a-z0-9]+)*\.ts$/.test(file.split('/').at(-1) ?? '')),
+      sources.filter((file) => !/^[a-z0-9]+([.-][a-z0-9]+)*\.tsx?$/.test(file.split('/').at(-1) ?? '')),
     ).toEqual([]);
   });
 

@@ -5,7 +5,7 @@ import { type DocumentHandler, docs } from './docs';
 import { gatewayOptions } from './gateway-options';
 import type { SecuritySchemes } from './openapi/security';
 import { operations } from './operations/operations';
-import { requests } from './requests';
+import { type ProblemPage, requests } from './requests';
 import { routeShares } from './shares/route-shares';
 
 export interface PlatformOptions {
@@ -17,6 +17,8 @@ export interface PlatformOptions {
   readonly schemas?: Readonly<Record<string, unknown>>;
   /** For the generated documentation: what clients send for access rules of the service's own. */
   readonly securitySchemes?: SecuritySchemes;
+  /** For services with pages: `problemPage` of `kit/http/html/problem-page`. */
+  readonly problemPage?: ProblemPage;
   /** Maximum size of a request body; 1 MiB by default. */
   readonly bodyBytes?: number;
   /** Serves `/openapi.json` instead of the document generated from the routes of this app. */
@@ -30,7 +32,10 @@ export interface PlatformOptions {
  * health, metrics and documentation. Use it first: it covers the routes after it.
  */
 export function platform(runtime: Runtime, options: PlatformOptions = {}) {
-  const rules = { bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES };
+  const rules = {
+    bodyBytes: options.bodyBytes ?? JSON_BODY_BYTES,
+    problemPage: options.problemPage,
+  };
   return (app: Elysia) =>
     app
       .use(requests(runtime, rules))

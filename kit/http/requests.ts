@@ -1,7 +1,7 @@
 import type { Elysia } from 'elysia';
 import type { Runtime } from '../core/runtime';
 import { allowedMethods, problemOfFrameworkError } from '../errors/mapping';
-import { defineProblem, problemResponse } from '../errors/problem';
+import { defineProblem, type Problem, problemResponse } from '../errors/problem';
 import { admitBody, contentCodingProblem } from './body/admission';
 import { problemOfContent, readBody } from './body/read-body';
 import { exchangeOf, throwRefusal } from './exchange';
@@ -18,7 +18,12 @@ export const MalformedUrl = defineProblem('request.malformed-url', 400, 'Malform
 export interface RequestRules {
   /** Maximum size of a request body. */
   readonly bodyBytes: number;
+  /** Renders the problems of requests of browsers that ask for a page; without it they get problem documents as well. */
+  readonly problemPage?: ProblemPage | undefined;
 }
+
+/** Has the status and the header fields of the problem. */
+export type ProblemPage = (problem: Problem, requestId: string) => Response;
 
 /** Problem documents, request ids, strict bodies and queries, and one log line and one measurement per request. */
 export function requests(runtime: Runtime, rules: RequestRules) {
@@ -87,6 +92,8 @@ export function requests(runtime: Runtime, rules: RequestRules) {
               `${request.method} ${path} failed`,
             );
           set.status = problem.status;
+          if (rules.problemPage !== undefined && asksForPage(request))
+            return rules.problemPage(problem, trace.requestId);
           return problemResponse(problem, { path, requestId: trace.requestId });
         })
         .onAfterResponse(({ request, route, set, responseValue }) => {
@@ -99,6 +106,9 @@ export function requests(runtime: Runtime, rules: RequestRules) {
     );
   };
 }
+
+/** Browsers name HTML when a person follows a link or sends a form, and at no other time. */
+const asksForPage = ({ headers }: Request): boolean => headers.get('accept')?.includes('text/html') === true;
 
 /** Percent-encoded bytes must be UTF-8: a decoder would replace them with U+FFFD in silence. */
 function isDecodable(url: string): boolean {

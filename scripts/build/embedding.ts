@@ -18,13 +18,16 @@ export const embeddedFiles = (): string[] =>
 export const projectLayout: BunPlugin = {
   name: 'project-layout',
   setup(build) {
-    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    build.onLoad({ filter: /\.tsx?$/ }, async ({ path }) => {
       // The entry point is not a file.
       if (path.includes('/node_modules/') || !existsSync(path)) return undefined;
       const text = await Bun.file(path).text();
       if (!text.includes('import.meta.dir')) return undefined;
       const folder = JSON.stringify(`${EXECUTABLE_ROOT}${relative(ROOT, dirname(path))}`);
-      return { contents: text.replace(/\bimport\.meta\.dir\b/g, folder), loader: 'ts' };
+      return {
+        contents: text.replace(/\bimport\.meta\.dir\b/g, folder),
+        loader: path.endsWith('x') ? 'tsx' : 'ts',
+      };
     });
   },
 };

@@ -205,7 +205,7 @@ describe('the network policies', () => {
   test('and to the registry and the services that they call', async () => {
     const called: Record<string, string[]> = {};
     for (const { name, folder } of processes) {
-      const sources = [...new Bun.Glob(`${folder}/**/*.ts`).scanSync({ cwd: ROOT })].filter(
+      const sources = [...new Bun.Glob(`${folder}/**/*.{ts,tsx}`).scanSync({ cwd: ROOT })].filter(
         (file) => !file.endsWith('.test.ts'),
       );
       const texts = await Promise.all(sources.map((file) => Bun.file(join(ROOT, file)).text()));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ProblemClass } from '#kit/errors/problem';
 
 const EVERY_SERVICE = 'every service';
-const SOURCES = '{kit,registry,gateway,services}/**/*.ts';
+const SOURCES = '{kit,registry,gateway,services}/**/*.{ts,tsx}';
 
 interface ListedProblem {
   readonly code: string;

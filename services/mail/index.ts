@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import { access } from '#kit/http/access';
+import { problemPage } from '#kit/http/html/problem-page';
 import { platform } from '#kit/http/platform';
 import { accepted, paged } from '#kit/http/responses';
 import { describe, htmlPage } from '#kit/http/route-docs';
@@ -14,6 +15,7 @@ export const mail = (deps: MailDeps) =>
   new Elysia({ name: 'mail' })
     .use(
       platform(deps.runtime, {
+        problemPage,
         description: 'Transactional and notification mail: queueing, delivery records and unsubscription.',
         schemas: model,
         tags: { Mail: 'Mails, their delivery and unsubscription.' },

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia';
+import { problemPage } from '#kit/http/html/problem-page';
 import { platform } from '#kit/http/platform';
 import * as accountsModel from './accounts/model';
 import { accountRoutes } from './accounts/routes';
@@ -18,6 +19,7 @@ export const users = (deps: UsersDeps) =>
   new Elysia({ name: 'users' })
     .use(
       platform(deps.runtime, {
+        problemPage,
         description: 'Users: registration, profiles, follows, blocks and mutes, roles and permissions.',
         schemas: {
           ...accountsModel,
