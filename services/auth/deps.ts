@@ -33,8 +33,10 @@ export interface AuthDeps {
   readonly backgroundQueue: BackgroundQueue;
   /** Whose pages may use the cookies of this service: the public origin, and those of `CORS_ORIGINS`. */
   readonly trustedOrigins: readonly string[];
-  /** The public address of the system, which serves the page that a password reset link leads to. */
+  /** The public address of the system, which serves the pages that mails link to. */
   readonly publicUrl: string;
+  /** The key of the tokens that forms of our pages carry. */
+  readonly formSecret: Uint8Array;
   /** The key that successors of refresh tokens are derived with. */
   readonly refreshSecret: Uint8Array;
 }

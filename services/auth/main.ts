@@ -18,6 +18,7 @@ import { createBackgroundQueue } from './background-queue';
 import { maintainEmailKeys } from './credentials/email-keys';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys/key-ring';
+import { deriveFormSecret } from './pages/form-tokens';
 import { authPortability } from './portability';
 import { deriveRefreshSecret } from './sessions/refresh-tokens';
 import { subscribe } from './subscriptions';
@@ -71,6 +72,7 @@ const deps = {
   backgroundQueue: createBackgroundQueue(runtime),
   publicUrl: env.PUBLIC_URL,
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
+  formSecret: deriveFormSecret(internalSecret),
   refreshSecret: deriveRefreshSecret(internalSecret),
 };
 await maintainEmailKeys(deps);

@@ -95,6 +95,7 @@ export async function startIdentity(
     backgroundQueue: createBackgroundQueue(authRuntime),
     publicUrl: 'https://rookery.example',
     trustedOrigins: ['https://rookery.example', 'https://app.example'],
+    formSecret: new Uint8Array(randomBytes(32)),
     refreshSecret: new Uint8Array(randomBytes(32)),
   };
 

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import { Elysia } from 'elysia';
 import { testRuntime } from '../../../tests/support/servers';
 import { platform } from '../platform';
-import { type BrowserFields, browserOf, browsers, ForeignOrigin } from './browser';
+import { type BrowserFields, browserOf, browsers, ForeignOrigin, pageBrowserOf } from './browser';
 
 const TRUSTED = ['https://rookery.example', 'https://app.example'];
 const OWN = { protocol: 'https', host: 'rookery.example', cookie: 'a=1' } as const;
@@ -28,7 +28,10 @@ test.each<[string, BrowserFields, boolean]>([
   ['a page on another port', { ...OWN, origin: 'https://rookery.example:8443' }, false],
   ['a page over plain HTTP', { ...OWN, origin: 'http://rookery.example' }, false],
   ['a name that begins like ours', { ...OWN, origin: 'https://rookery.example.evil.example' }, false],
-  ['a sandboxed page', { ...OWN, origin: 'null' }, false],
+  ['a sandboxed page', { ...OWN, origin: 'null', fetch_site: 'cross-site' }, false],
+  ['a page that tells nobody its address', { ...OWN, origin: 'null', fetch_site: 'same-origin' }, true],
+  ['such a page of a sister site', { ...OWN, origin: 'null', fetch_site: 'same-site' }, false],
+  ['a page of nowhere', { ...OWN, origin: 'null' }, false],
   ['a foreign page whose browser sends no origin', { ...OWN, fetch_site: 'cross-site' }, false],
   [
     'another site than its origin says',
@@ -67,6 +70,19 @@ test.each([
   expect(cookie.includes('Secure')).toBe(secure);
   for (const part of ['a=1', 'Path=/auth', 'HttpOnly', 'SameSite=Lax', 'Max-Age=60'])
     expect(cookie).toContain(part);
+});
+
+test('a page may be opened from anywhere, and its form is sent from our own pages alone', () => {
+  const from = (method: string, origin: string) =>
+    pageBrowserOf(
+      new Request('https://rookery.example/', {
+        method,
+        headers: { origin, cookie: 'a=1', 'sec-fetch-site': 'cross-site' },
+      }),
+      TRUSTED,
+    );
+  expect(from('GET', 'https://mail.example').readCookie('a')).toBe('1');
+  expect(() => from('POST', 'https://mail.example')).toThrow(ForeignOrigin);
 });
 
 test('a route with the option rejects foreign pages before it looks at their content', async () => {

@@ -60,6 +60,18 @@ export const browsers = (trustedOrigins: readonly string[]) =>
     resolve: ({ request }) => ({ browser: browserOf(fieldsOf(request), trustedOrigins) }),
   });
 
+/**
+ * The browser of a request for a page. A page may be opened from anywhere, by a link in a mail for example; its forms are sent
+ * from pages of our own alone.
+ *
+ * @throws ForeignOrigin for a form of a foreign page
+ */
+export function pageBrowserOf(request: Request, trustedOrigins: readonly string[]): Browser {
+  const { origin, fetch_site, ...fields } = fieldsOf(request);
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  return browserOf(isRead ? fields : { ...fields, origin, fetch_site }, trustedOrigins);
+}
+
 /** With the protocol and host that the gateway forwards. */
 function fieldsOf({ headers, url }: Request): BrowserFields {
   const secure = headers.get('x-forwarded-proto') === 'https' || url.startsWith('https:');
@@ -80,6 +92,8 @@ function isFromOwnPage(
   if (origin !== undefined && trusted.includes(origin)) return true;
   // Browsers then send no cookies with requests of other origins (`CORS_CREDENTIALS`).
   if (trusted.includes(ANY_ORIGIN) && cookie === undefined) return true;
+  // Of a page that tells nobody its address (`no-referrer`; Fetch, 3.1). A sandboxed page is of no site.
+  if (origin === 'null') return fetch_site === 'same-origin';
   const isOwn = origin === undefined || origin === `${protocol}://${host}`;
   return isOwn && fetch_site !== 'cross-site';
 }

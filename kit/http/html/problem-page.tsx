@@ -8,7 +8,7 @@ type Words = readonly [heading: string, advice: string];
 const BY_STATUS: Readonly<Record<number, Words>> = {
   400: ['This request cannot be read', 'Go back and try again.'],
   401: ['Sign in first', 'This page is for people who are signed in.'],
-  403: ['You may not do this', 'Go back, reload the page and try again.'],
+  403: ['This was refused', 'Go back, reload the page and try again.'],
   404: ['Page not found', 'Check the address. The page may have been moved or removed.'],
   405: ['This page cannot be used that way', 'Go back and try again.'],
   410: ['This link cannot be used any more', 'It has been used, or it has expired. Ask for a new one.'],

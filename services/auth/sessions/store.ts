@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { refreshTokens, sessions } from '../schema';
+import { browserSessions, refreshTokens, sessions } from '../schema';
 
 export type SessionRow = typeof sessions.$inferSelect;
 export type RefreshTokenRow = typeof refreshTokens.$inferSelect;
@@ -144,10 +144,11 @@ export async function listAllSessions(
     .limit(page.limit);
 }
 
-/** Deletes a user's sessions and their refresh tokens. */
+/** Deletes a user's sessions, with their refresh tokens and browsers. */
 export async function eraseSessions(transaction: Transaction, userId: string): Promise<void> {
   const ids = transaction.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
   await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await transaction.delete(browserSessions).where(inArray(browserSessions.sessionId, ids));
   await transaction.delete(sessions).where(eq(sessions.userId, userId));
 }
 
@@ -165,6 +166,7 @@ export async function deleteExpiredSessions(
   const ids = expired.map((row) => row.id);
   if (ids.length === 0) return 0;
   await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
+  await transaction.delete(browserSessions).where(inArray(browserSessions.sessionId, ids));
   await transaction.delete(sessions).where(inArray(sessions.id, ids));
   return ids.length;
 }
