@@ -2,7 +2,7 @@
 # Installs the system packages of the local stack's servers: only missing ones, and only those that no variable
 # (DB_HOST, REDIS_URL, …) replaces. Needs the network only when something is missing.
 # The argument `tests` also installs what only tests need: proxies that parse requests behind the gateway, a load
-# generator, and Prometheus, whose promtool checks the alert rules. `cluster` also installs what several nodes of MariaDB need,
+# generator, Chromium, and Prometheus, whose promtool checks the alert rules. `cluster` also installs what several nodes of MariaDB need,
 # and `ip`, which partitions them.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -17,6 +17,7 @@ if [ "${1:-}" = tests ]; then
   command -v haproxy >/dev/null || missing="$missing haproxy"
   command -v wrk >/dev/null || missing="$missing wrk"
   command -v promtool >/dev/null || missing="$missing prometheus"
+  command -v chromium >/dev/null || missing="$missing chromium"
 fi
 if [ "${1:-}" = cluster ]; then
   [ -e /usr/lib/galera/libgalera_smm.so ] || missing="$missing galera-4"

@@ -14,7 +14,7 @@ export interface AuthDeps {
   readonly runtime: Runtime;
   readonly database: Database;
   readonly outbox: { wake(): void };
-  readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'createUser' | 'getAuthorizations'>;
+  readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'createUser' | 'deleteMe' | 'getAuthorizations'>;
   readonly passwords: Passwords;
   /** Decrypts the password hashes in events. */
   readonly sealer: Sealer;

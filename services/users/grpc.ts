@@ -2,11 +2,19 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import { callerOf } from '#kit/grpc/access';
+import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
 import { grpcService } from '#kit/grpc/server';
+import { requireRecentSignIn } from '#kit/http/recent-sign-in';
 import { emailKey } from '#kit/text/email';
 import { shownWebUrl } from '#kit/text/web-url';
-import { NewUser, type OwnProfile, ProfileChange } from './accounts/model';
-import { register, requireActiveUser, requireUser, updateOwnProfile } from './accounts/service';
+import { AccountDeletion, NewUser, type OwnProfile, ProfileChange } from './accounts/model';
+import {
+  deleteOwnAccount,
+  register,
+  requireActiveUser,
+  requireUser,
+  updateOwnProfile,
+} from './accounts/service';
 import { findByIds, type UserRow } from './accounts/store';
 import { isVerified } from './addresses/store';
 import type { UsersDeps } from './deps';
@@ -61,6 +69,14 @@ export const usersGrpc = (deps: UsersDeps) =>
       const caller = await callerOf(call, deps.tokens);
       const profile = await updateOwnProfile(deps, caller, validated(ProfileChange, request));
       return { profile: ownProfileOf(profile) };
+    },
+    async deleteMe(request, call) {
+      const { current_password: password } = validated(AccountDeletion, request) ?? {};
+      const caller = await callerOf(call, deps.tokens);
+      if (password === undefined) requireRecentSignIn(caller, 'or-password');
+      const authorization = call.metadata(USER_AUTHORIZATION) ?? null;
+      await deleteOwnAccount(deps, caller, { password, authorization, signal: call.signal });
+      return {};
     },
   });
 

@@ -38,7 +38,6 @@ export function htmlPage(page: Page): Response {
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
-    'cross-origin-opener-policy': 'same-origin',
     'cache-control': 'no-store',
   });
   for (const cookie of page.cookies ?? []) headers.append('set-cookie', cookie);

@@ -71,7 +71,7 @@ async function mailedToken(user: { id: string; email: string }, device?: string)
   const { to, content } = parseEnvelope([MailRequested], Buffer.from(mail?.payload ?? '')).data;
   expect(to).toEqual({ address: user.email });
   if (content.template !== 'password-reset') throw new Error('Not a password reset mail');
-  expect(content.values.link).toStartWith('https://rookery.example/reset-password#token=');
+  expect(content.values.link).toStartWith('https://rookery.example/auth/reset-password?token=');
   return content.values.link.slice(content.values.link.indexOf('=') + 1);
 }
 

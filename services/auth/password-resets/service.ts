@@ -63,9 +63,16 @@ async function mailLink(deps: AuthDeps, key: string, from: Requester): Promise<v
   deps.outbox.wake();
 }
 
-/** The token is in the fragment, which appears in no server log and no `Referer`. */
+/**
+ * To a page of ours that works without JavaScript, for which the token is in the query: no log of ours has queries, the page tells
+ * nobody its address, and opening it uses nothing up.
+ */
 const linkOf = (publicUrl: string, token: string): string =>
-  new URL(`reset-password#token=${token}`, `${withoutTrailingSlashes(publicUrl)}/`).href;
+  new URL(`auth/reset-password?token=${token}`, `${withoutTrailingSlashes(publicUrl)}/`).href;
+
+/** Whether a mailed link can still be used. */
+export const isUsable = async (deps: Pick<AuthDeps, 'database' | 'now'>, token: string): Promise<boolean> =>
+  (await store.findReset(deps.database, hashOf(token), new Date(deps.now()))) !== undefined;
 
 /**
  * Sets a new password with the token of a mailed link, and ends all sessions. A token can be used once. Its owner has

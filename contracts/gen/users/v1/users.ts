@@ -158,6 +158,14 @@ export interface UpdateMeResponse {
   profile: OwnProfile | undefined;
 }
 
+export interface DeleteMeRequest {
+  /** Required unless the sign-in is recent. */
+  current_password?: string | undefined;
+}
+
+export interface DeleteMeResponse {
+}
+
 function createBaseUserProfile(): UserProfile {
   return { id: "", username: "", display_name: "", avatar_url: undefined, version: 0, locked: undefined };
 }
@@ -1583,6 +1591,87 @@ export const UpdateMeResponse: MessageFns<UpdateMeResponse> = {
   },
 };
 
+function createBaseDeleteMeRequest(): DeleteMeRequest {
+  return { current_password: undefined };
+}
+
+export const DeleteMeRequest: MessageFns<DeleteMeRequest> = {
+  encode(message: DeleteMeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.current_password !== undefined) {
+      writer.uint32(10).string(message.current_password);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteMeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteMeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.current_password = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteMeResponse(): DeleteMeResponse {
+  return {};
+}
+
+export const DeleteMeResponse: MessageFns<DeleteMeResponse> = {
+  encode(_: DeleteMeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteMeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteMeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Users, their relationships, and their permissions. */
 export type UsersServiceDefinition = typeof UsersServiceDefinition;
 export const UsersServiceDefinition = {
@@ -1777,6 +1866,15 @@ export const UsersServiceDefinition = {
           ],
         },
       },
+    },
+    /** Deletes the account of the caller whose access token is passed on, confirmed by a recent sign-in or by the password. */
+    deleteMe: {
+      name: "DeleteMe",
+      requestType: DeleteMeRequest as typeof DeleteMeRequest,
+      requestStream: false,
+      responseType: DeleteMeResponse as typeof DeleteMeResponse,
+      responseStream: false,
+      options: { _unknownFields: { 409874: [Buffer.from([4, 97, 117, 116, 104]) as Buffer] } },
     },
   },
 } as const;

@@ -1,0 +1,67 @@
+import type { ComponentChildren } from 'preact';
+import { Card } from '#kit/http/html/controls';
+import { visitorPage } from '../layout';
+import type { Visitor } from '../visitor';
+import { SessionList, type SessionView } from './session-list';
+
+/** How many of a list the overview shows. */
+export const SHOWN = 3;
+
+export interface Overview {
+  readonly username: string;
+  readonly email: string | null;
+  readonly sessions: readonly SessionView[];
+}
+
+export const overviewPage = (visitor: Visitor, { username, email, sessions }: Overview): Response =>
+  visitorPage(visitor, {
+    title: 'Your account',
+    wide: true,
+    body: (
+      <>
+        <Card heading="Your account">
+          <dl class="facts">
+            <dt>Username</dt>
+            <dd>{username}</dd>
+            <dt>Email address</dt>
+            <dd>{email ?? 'none'}</dd>
+          </dl>
+        </Card>
+        <Card>
+          <h2>Sign-in</h2>
+          <ul class="list">
+            <Row to="/auth/account/password" name="Password">
+              Change it if somebody else may know it.
+            </Row>
+          </ul>
+        </Card>
+        <Card>
+          <div class="heading">
+            <h2>Sessions</h2>
+            {sessions.length > SHOWN && <a href="/auth/account/sessions">All sessions</a>}
+          </div>
+          <SessionList visitor={visitor} sessions={sessions.slice(0, SHOWN)} />
+        </Card>
+        <Card>
+          <h2>Account</h2>
+          <ul class="list">
+            <Row to="/auth/account/delete" name="Delete the account">
+              With all its data. This cannot be undone.
+            </Row>
+          </ul>
+        </Card>
+      </>
+    ),
+  });
+
+const Row = ({ to, name, children }: { to: string; name: string; children: ComponentChildren }) => (
+  <li>
+    <a class="row" href={to}>
+      <span>
+        <b>{name}</b>
+        <br />
+        <span class="quiet">{children}</span>
+      </span>
+    </a>
+  </li>
+);

@@ -1,0 +1,87 @@
+import { Elysia } from 'elysia';
+import type { AuthDeps } from '../../deps';
+import { readMe } from '../../sessions/sign-in';
+import { isRecent } from '../browser-sessions';
+import { seeOther } from '../next';
+import { FORM, pageRoutes, shows, takesForm } from '../page-routes';
+import { requireSignIn } from '../visitor';
+import { callerOf } from './caller';
+import { changePasswordByForm, deleteByForm } from './changes';
+import { deletionPage } from './deletion-page';
+import * as model from './model';
+import { overviewPage } from './overview';
+import { passwordPage } from './password-page';
+import { sessionsPage } from './session-list';
+import { endSessions, ownSessions } from './sessions';
+
+export const accountPages = (deps: AuthDeps) =>
+  new Elysia({ name: 'account-pages' })
+    .use(pageRoutes(deps))
+
+    .get(
+      '/auth/account',
+      async ({ visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        if (session instanceof Response) return session;
+        const { username, email } = await readMe(deps, callerOf(deps, session));
+        return overviewPage(visitor, { username, email, sessions: await ownSessions(deps, session) });
+      },
+      shows('Get the page of my account'),
+    )
+    .get(
+      '/auth/account/sessions',
+      async ({ visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        return session instanceof Response
+          ? session
+          : sessionsPage(visitor, await ownSessions(deps, session));
+      },
+      shows('Get the page of my sessions'),
+    )
+    .post(
+      '/auth/account/sessions',
+      async ({ body, visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        if (session instanceof Response) return session;
+        await endSessions(deps, session, body);
+        return seeOther('/auth/account/sessions');
+      },
+      {
+        gateway: FORM,
+        body: model.EndSessionForm,
+        ...takesForm('End one of my sessions, or all other ones, on the page'),
+      },
+    )
+    .get(
+      '/auth/account/password',
+      ({ visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        return session instanceof Response ? session : passwordPage(visitor);
+      },
+      shows('Get the page to change my password on'),
+    )
+    .post(
+      '/auth/account/password',
+      ({ body, visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        return session instanceof Response ? session : changePasswordByForm(deps, visitor, session, body);
+      },
+      { gateway: FORM, body: model.PasswordForm, ...takesForm('Change my password on the page') },
+    )
+    .get(
+      '/auth/account/delete',
+      ({ visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        if (session instanceof Response) return session;
+        return deletionPage(visitor, { asksPassword: !isRecent(deps, session) });
+      },
+      shows('Get the page to delete my account on'),
+    )
+    .post(
+      '/auth/account/delete',
+      ({ body, visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        return session instanceof Response ? session : deleteByForm(deps, visitor, session, body);
+      },
+      { gateway: FORM, body: model.DeletionForm, ...takesForm('Delete my account on the page') },
+    );

@@ -1,0 +1,14 @@
+import { Elysia } from 'elysia';
+import type { AuthDeps } from '../deps';
+import { accountPages } from './account/routes';
+import { passwordPages } from './passwords/routes';
+import { signInPages } from './sign-in/routes';
+import { signUpPages } from './sign-up/routes';
+
+/** The pages of this service, for people with a browser (docs/decisions/0049-pages.md). */
+export const pages = (deps: AuthDeps) =>
+  new Elysia({ name: 'pages' })
+    .use(signInPages(deps))
+    .use(signUpPages(deps))
+    .use(passwordPages(deps))
+    .use(accountPages(deps));

@@ -1,0 +1,44 @@
+import { ValidationFailed } from '#kit/errors/problem';
+import { validated } from '#kit/errors/validation';
+import type { AuthDeps } from '../../deps';
+import { AccountDeactivated, InvalidCredentials, SignIn } from '../../sessions/model';
+import { signIn } from '../../sessions/sign-in';
+import { enter } from '../entering';
+import { failureOf, type Wording } from '../failures';
+import { safeNext, seeOther } from '../next';
+import type { Visitor } from '../visitor';
+import type { SignInForm } from './model';
+import { signInPage } from './page';
+
+const WORDING: Wording = {
+  [InvalidCredentials.code]: { notice: 'The name or the password is wrong.' },
+  [AccountDeactivated.code]: { notice: 'This account is deactivated.' },
+  [ValidationFailed.code]: { notice: 'Enter your name and your password.' },
+};
+
+/** Signs the visitor in by what was typed, or shows the form again. */
+export async function signInByForm(
+  deps: AuthDeps,
+  visitor: Visitor,
+  { name, password, next }: SignInForm,
+): Promise<Response> {
+  const again = visitor.session !== null;
+  const typedName = name.trim();
+  try {
+    const input = validated(SignIn, {
+      ...(typedName.includes('@') ? { email: typedName } : { username: typedName }),
+      password,
+    });
+    return await enter(deps, visitor, await signIn(deps, input, visitor.from), next);
+  } catch (thrown) {
+    const failure = failureOf(thrown, WORDING, []);
+    return signInPage(visitor, { next, name: typedName, again, failure });
+  }
+}
+
+/** The form; who is signed in already goes on, unless a recent sign-in is required. */
+export function showSignIn(visitor: Visitor, { next, again }: { next?: string; again?: '1' }): Response {
+  const { session } = visitor;
+  if (session !== null && again === undefined) return seeOther(safeNext(next));
+  return signInPage(visitor, { next, again: session !== null, name: session?.username ?? '' });
+}
