@@ -47,6 +47,13 @@ const RouteFields = {
     }),
   ),
   rate_limit: Type.Optional(RateLimitName),
+  scope: Type.Optional(
+    Type.String({
+      maxLength: 80,
+      description:
+        'What an app needs that acts for a user, like `read:statuses`; without it apps are refused',
+    }),
+  ),
   idempotency_key: Type.Optional(
     Type.Boolean({
       description: 'Processes a request once per `Idempotency-Key`: one with a key may be sent again',

@@ -1,16 +1,17 @@
+import { admittedPerson, requiredPerson } from '#kit/auth/app-access';
 import { BEARER_CHALLENGE, bearerTokenIn } from '#kit/auth/bearer';
+import type { Caller } from '#kit/auth/caller';
+import { requirePermission } from '#kit/auth/operators';
 import type { TokenVerifier } from '#kit/auth/tokens';
-import { Forbidden, Problem, Unauthenticated } from '#kit/errors/problem';
+import { Problem, Unauthenticated } from '#kit/errors/problem';
 import type { HeaderList } from '../http1/message';
+import type { AccessRule } from '../model/access-rule';
 import { authorizationIn } from './verified-callers';
 
 /** Enforces the access rules of services that leave it to the gateway. */
 export interface RouteAccess {
-  /**
-   * @param rule `optional`, `user`, or the required permission
-   * @returns null when the request may proceed
-   */
-  check(rule: string, headers: HeaderList): Promise<Problem | null>;
+  /** @returns null when the request may proceed */
+  check(rule: AccessRule, headers: HeaderList): Promise<Problem | null>;
 }
 
 /** The same rules as in `kit/http/access`: an invalid token is rejected even where none is required. */
@@ -18,14 +19,21 @@ export const createRouteAccess = (tokens: TokenVerifier): RouteAccess => ({
   async check(rule, headers) {
     try {
       const token = bearerTokenIn(authorizationIn(headers));
-      const caller = token === null ? null : await tokens.verify(token);
-      if (rule === 'optional') return null;
-      if (caller === null) return new Unauthenticated({ headers: BEARER_CHALLENGE });
-      if (rule === 'user' || caller.permissions.includes(rule)) return null;
-      return new Forbidden({ detail: `The permission ${rule} is required.` });
+      requireAccess(rule, token === null ? null : await tokens.identify(token), tokens);
+      return null;
     } catch (failure) {
       if (failure instanceof Problem) return failure;
       throw failure;
     }
   },
 });
+
+function requireAccess({ auth, scope }: AccessRule, caller: Caller | null, tokens: TokenVerifier): void {
+  if (auth === 'optional') {
+    if (caller !== null) admittedPerson(caller, scope);
+    return;
+  }
+  if (caller === null) throw new Unauthenticated({ headers: BEARER_CHALLENGE });
+  if (auth === 'user') requiredPerson(caller, scope);
+  else requirePermission(caller, auth, tokens);
+}

@@ -32,9 +32,9 @@ function createScene() {
   let aheadMs = 0;
   let verified = 0;
   const tokens = {
-    verify(token: string) {
+    identify(token: string) {
       verified++;
-      return verifier.verify(token);
+      return verifier.identify(token);
     },
   };
   return {

@@ -34,7 +34,7 @@ interface VerifiedCaller {
 
 /** @param clock milliseconds since 1970 */
 export function createVerifiedCallers(
-  tokens: Pick<TokenVerifier, 'verify'>,
+  tokens: Pick<TokenVerifier, 'identify'>,
   clock: () => number = Date.now,
 ): VerifiedCallers {
   // A plain map in order of insertion: it is read for every request, where an LRU would reorder; a token is verified
@@ -47,7 +47,7 @@ export function createVerifiedCallers(
     try {
       const token = bearerTokenIn(authorization);
       if (token === null) return;
-      store(authorization, await tokens.verify(token));
+      store(authorization, await tokens.identify(token));
     } catch {
       // The reason is for the service to report; here it identifies nobody.
       verified.delete(authorization);

@@ -1,6 +1,7 @@
 import type { RateLimitName } from '#contracts/registry';
 import type { Problem } from '#kit/errors/problem';
 import type { RequestHead } from '../http1/message';
+import type { AccessRule } from './access-rule';
 import type { Attempt } from './attempt';
 import type { RouteLimits } from './limits';
 import type { CircuitBreaker, RetryBudget } from './resilience';
@@ -19,7 +20,7 @@ export interface ForwardDecision {
   /** The route's strict limit, in addition to the general one. */
   readonly rateLimit?: RateLimitName | undefined;
   /** The access rule that the gateway enforces; null where there is none, or the service enforces it. */
-  readonly access: string | null;
+  readonly access: AccessRule | null;
   /** Whether pages of any origin may read the response, without credentials. */
   readonly isPublicToPages?: boolean | undefined;
   /** Whether the route processes a request once per `Idempotency-Key`: then one that carries a key may be sent again. */

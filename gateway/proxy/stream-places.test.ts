@@ -18,7 +18,7 @@ const foreign = rawUpstream((received, reply, end, reset) => {
 
 /** Tokens are names; one of them is forged. */
 const callers = createVerifiedCallers({
-  async verify(token) {
+  async identify(token) {
     if (token === 'forged') throw new Unauthenticated();
     const issuedAt = Math.floor(Date.now() / 1000);
     const ids = { id: token, username: token, sessionId: token, tokenId: token };

@@ -68,7 +68,8 @@ export function createDecide(
     const upstreamTarget = upstreamPath + query;
     if (transcoded !== undefined && service.servesGrpc) {
       const { requestTimeoutMs: timeoutMs } = limits;
-      const request = { route: transcoded, auth: match.auth, target: upstreamTarget, timeoutMs };
+      const { auth, scope } = match;
+      const request = { route: transcoded, auth, scope, target: upstreamTarget, timeoutMs };
       return {
         kind: 'transcode',
         service: match.service,

@@ -77,10 +77,22 @@ describe('an access rule', () => {
     const { set, find } = setUp();
     set('foreign', instance('foreign', [claim('GET', '/foreign/:id', rule), claim('GET', '/foreign')]));
     set('own', instance('own', [claim('GET', '/own/:id', rule)], { auth_by: 'service' }));
-    expect(find('GET', '/foreign/1')?.access).toBe('user');
-    expect(find('GET', '/foreign/foreign/1')?.access).toBe('user');
+    const access = { auth: 'user', scope: undefined };
+    expect(find('GET', '/foreign/1')?.access).toEqual(access);
+    expect(find('GET', '/foreign/foreign/1')?.access).toEqual(access);
     expect(find('GET', '/foreign')?.access).toBeNull();
     expect(find('GET', '/own/1')?.access).toBeNull();
+  });
+
+  test('names the scope that an app needs, unless the gateway does not know it', () => {
+    const { set, find } = setUp();
+    const routes = [
+      claim('GET', '/birds', { ...rule, scope: 'read:lists' }),
+      claim('POST', '/birds', { ...rule, scope: 'feed:birds' }),
+    ];
+    set('birds', instance('birds', routes));
+    expect(find('GET', '/birds')?.access?.scope).toBe('read:lists');
+    expect(find('POST', '/birds')?.access).toEqual({ auth: 'user', scope: undefined });
   });
 
   test('is enforced for all instances of a service while one of them leaves it to the gateway', () => {
@@ -92,7 +104,7 @@ describe('an access rule', () => {
     ]) {
       const { set, find } = setUp();
       set('birds', ...instances);
-      expect(find('GET', '/birds')?.access).toBe('user');
+      expect(find('GET', '/birds')?.access?.auth).toBe('user');
     }
   });
 });

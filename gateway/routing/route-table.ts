@@ -1,5 +1,7 @@
 import type { AuthEnforcer, RateLimitName, RouteClaim } from '#contracts/registry';
+import { isScope, type Scope } from '#kit/auth/scopes';
 import { OPERATIONAL_PATHS } from '#kit/http/operations/operations';
+import type { AccessRule } from '../model/access-rule';
 import type { RouteLimits } from '../model/limits';
 import type { FindTranscoded, TranscodedRoute } from '../transcoding/rules';
 import { limitsOf } from './route-limits';
@@ -24,8 +26,10 @@ export interface Match {
   readonly limits: RouteLimits;
   /** The access rule the service registered. */
   readonly auth: string;
+  /** What an app needs, likewise; undefined where none is admitted. */
+  readonly scope: Scope | undefined;
   /** The access rule that the gateway enforces. */
-  readonly access: string | null;
+  readonly access: AccessRule | null;
   readonly rateLimit: RateLimitName | undefined;
   readonly honoursIdempotencyKey: boolean;
   /** Whether pages of any origin may read the responses. */
@@ -153,7 +157,11 @@ const matchOf = (service: string, claim: RoutedClaim, findTranscoded: FindTransc
   pattern: claim.path,
   limits: limitsOf(claim),
   auth: claim.auth,
-  access: claim.auth === 'public' || claim.auth_by === 'service' ? null : claim.auth,
+  scope: scopeIn(claim),
+  access:
+    claim.auth === 'public' || claim.auth_by === 'service'
+      ? null
+      : { auth: claim.auth, scope: scopeIn(claim) },
   rateLimit: claim.rate_limit,
   honoursIdempotencyKey: claim.idempotency_key === true,
   isPublicToPages: claim.cors === 'public',
@@ -161,11 +169,16 @@ const matchOf = (service: string, claim: RoutedClaim, findTranscoded: FindTransc
   cut: 0,
 });
 
+/** One that this gateway does not know admits no app. */
+const scopeIn = ({ scope }: RoutedClaim): Scope | undefined =>
+  scope !== undefined && isScope(scope) ? scope : undefined;
+
 const pageOf = (service: string, pattern: string): Match => ({
   service,
   pattern,
   limits: limitsOf({}),
   auth: 'public',
+  scope: undefined,
   access: null,
   rateLimit: undefined,
   honoursIdempotencyKey: false,

@@ -1,3 +1,4 @@
+import type { Scope } from '#kit/auth/scopes';
 import type { TokenVerifier } from '#kit/auth/tokens';
 import type { Runtime } from '#kit/core/runtime';
 import {
@@ -34,6 +35,8 @@ export interface TranscodedRequest {
   readonly route: TranscodedRoute;
   /** The access rule the service registered. */
   readonly auth: string;
+  /** What an app needs there. */
+  readonly scope: Scope | undefined;
   /** Path and query as the service knows them. */
   readonly target: string;
   readonly timeoutMs: number;
@@ -109,14 +112,14 @@ const isAboutContent = ({ upload }: TranscodedRoute, failure: unknown): boolean 
   failure instanceof ValidationFailed ||
   (upload !== null && (failure instanceof MalformedBody || failure instanceof UnsupportedMediaType));
 
-/** As in the services: without a valid token the response is 401, and does not describe the content. */
+/** As in the services: without a token that is admitted the response is 401 or 403, and does not describe the content. */
 async function requireAccess(
-  { auth }: TranscodedRequest,
+  { auth, scope }: TranscodedRequest,
   { headers }: Request,
   tokens: TokenVerifier,
 ): Promise<void> {
   if (auth === 'public' || auth === 'optional') return;
-  await callerOf({ metadata: () => headers.get('authorization') ?? undefined }, tokens);
+  await callerOf({ metadata: () => headers.get('authorization') ?? undefined, scope }, tokens);
 }
 
 function outgoing({ headers, signal }: Request, clientAddress: string): OutgoingCall {

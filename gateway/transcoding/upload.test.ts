@@ -73,7 +73,7 @@ async function startGateway() {
       prefix: '',
       streamsBody: true,
       respond: (request, address) =>
-        transcode({ route, auth: 'user', target, timeoutMs: 5_000 }, request, address),
+        transcode({ route, auth: 'user', scope: undefined, target, timeoutMs: 5_000 }, request, address),
     }),
     handleLocally: () => Promise.reject(new Error('Only uploads are tested here')),
     revision: () => 1,

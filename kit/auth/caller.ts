@@ -1,6 +1,7 @@
-/** The authenticated user of a request, from their access token. */
+/** The authenticated user of a request, from their access token; or an app that acts for nobody (`app.id` is its `id`). */
 export interface Caller {
   readonly id: string;
+  /** Empty for an app that acts for nobody, which no route receives as its caller. */
   readonly username: string;
   readonly roles: readonly string[];
   readonly permissions: readonly string[];

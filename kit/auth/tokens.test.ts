@@ -100,13 +100,13 @@ describe('a token verifier', () => {
     const isRevoked = ({ sessionId }: { sessionId: string }) => revoked.has(sessionId);
     const watching = createTokenVerifier(settings, async () => keySet, isRevoked);
     const good = await token();
-    expect(watching.verified(good)).toBeUndefined();
+    expect(watching.identified(good)).toBeUndefined();
     const caller = await watching.verify(good);
-    expect(watching.verified(good)).toEqual(caller);
+    expect(watching.identified(good)).toEqual(caller);
     for (const other of [`${good}x`, good.slice(0, -1), await token({ claims: { jti: 'other' } }), ''])
-      expect(watching.verified(other)).toBeUndefined();
+      expect(watching.identified(other)).toBeUndefined();
     revoked.add('session');
-    expect(watching.verified(good)).toBeUndefined();
+    expect(watching.identified(good)).toBeUndefined();
   });
 
   test('says nothing at once while revocations are being loaded', async () => {
@@ -119,14 +119,14 @@ describe('a token verifier', () => {
     const good = await token();
     await waiting.verify(good);
     answer = Promise.resolve(false);
-    expect(waiting.verified(good)).toBeUndefined();
+    expect(waiting.identified(good)).toBeUndefined();
     expect((await waiting.verify(good)).id).toBe(claims.sub);
     // Left alone, its rejection would end the process.
     answer = Promise.reject(new DependencyUnavailable());
-    expect(waiting.verified(good)).toBeUndefined();
+    expect(waiting.identified(good)).toBeUndefined();
     await expect(waiting.verify(good)).rejects.toBeInstanceOf(DependencyUnavailable);
     answer = Promise.reject(new DependencyUnavailable());
-    expect(waiting.verified(good)).toBeUndefined();
+    expect(waiting.identified(good)).toBeUndefined();
     await new Promise((resolve) => setTimeout(resolve, 1));
   });
 
@@ -141,14 +141,14 @@ describe('a token verifier', () => {
       const [old, other] = [await token(), await token({ claims: { jti: 'other' } })];
       await rotating.verify(old);
       published = { keys: [secondKey] };
-      expect(rotating.verified(old)).toBeDefined();
+      expect(rotating.identified(old)).toBeDefined();
       nowMs += 31_000;
       const signed = await token({ key: second.privateKey, header: { kid: 'two' } });
       await rotating.verify(signed);
-      expect(rotating.verified(old)).toBeUndefined();
+      expect(rotating.identified(old)).toBeUndefined();
       for (const one of [old, other])
         await expect(rotating.verify(one)).rejects.toBeInstanceOf(Unauthenticated);
-      expect(rotating.verified(signed)).toBeDefined();
+      expect(rotating.identified(signed)).toBeDefined();
     } finally {
       clock.mockRestore();
     }
@@ -166,7 +166,7 @@ describe('a token verifier', () => {
       const good = await token();
       await ageing.verify(good);
       nowMs += 600_001;
-      expect(ageing.verified(good)).toBeUndefined();
+      expect(ageing.identified(good)).toBeUndefined();
       await expect(ageing.verify(good)).rejects.toBeInstanceOf(Unauthenticated);
       expect(fetched).toBe(2);
     } finally {

@@ -6,9 +6,10 @@ import { authorityOf, instanceUrl } from '../core/address';
 import { fetchTls } from '../core/internal-tls';
 import type { Runtime } from '../core/runtime';
 import { Unauthenticated } from '../errors/problem';
+import { requiredPerson } from './app-access';
 import type { Caller } from './caller';
 import type { IsRevoked } from './revocations';
-import { scopesIn } from './scopes';
+import { type Scope, scopesIn } from './scopes';
 import { cachedKeys, sharedSecret } from './verification-keys';
 import { createVerifiedTokens } from './verified-tokens';
 
@@ -38,7 +39,8 @@ export const AccessClaims = Type.Object({
   client_id: Type.Optional(Type.String()),
   /** RFC 9068, section 2.2.3: of an app. A session of the person's own has none. */
   scope: Type.Optional(Type.String()),
-  username: Type.String(),
+  /** Absent where an app acts for nobody: then `sub` is the app. */
+  username: Type.Optional(Type.String()),
   roles: Type.Array(Type.String()),
   permissions: Type.Array(Type.String()),
 });
@@ -46,20 +48,39 @@ export type AccessClaims = Static<typeof AccessClaims>;
 
 export interface TokenVerifier {
   /**
-   * Verifies an access token.
+   * Verifies an access token, and admits its caller.
    *
-   * @throws Unauthenticated when the token is invalid, expired or revoked
+   * @param scope what an app needs that acts for them; without it tokens of apps are refused
+   * @throws Unauthenticated when the token is invalid, expired or revoked, or names no person
+   * @throws InsufficientScope for an app without the scope
    * @throws DependencyUnavailable when keys or revocations could not be loaded from the auth service yet
    */
-  verify(token: string): Promise<Caller>;
+  verify(token: string, scope?: Scope): Promise<Caller>;
   /**
-   * The caller of a token that this process has verified before, at once: for every request but the first one of a token.
+   * Verifies an access token and admits nobody: its caller may be an app that may not do what it asks for
+   * (`admittedPerson`).
    *
-   * @returns undefined for a token that `verify` must look at: a new, expired or revoked one
+   * @throws Unauthenticated when the token is invalid, expired or revoked
+   * @throws DependencyUnavailable as `verify`
    */
-  verified(token: string): Caller | undefined;
+  identify(token: string): Promise<Caller>;
+  /**
+   * What `identify` returns, at once, for a token that this process has verified before: for every request but the first
+   * one of a token.
+   *
+   * @returns undefined for a token that `identify` must look at: a new, expired or revoked one
+   */
+  identified(token: string): Caller | undefined;
   /** Whether operators must have signed in recently for what they change (`kit/http/recent-sign-in`). */
   readonly operatorsSignInAgain?: boolean;
+  /** Whether permissions are for sessions with a second factor only (`kit/auth/operators`). */
+  readonly operatorsNeedSecondFactor?: boolean;
+}
+
+/** What a process knows besides the settings of tokens. */
+export interface VerifierOptions
+  extends Pick<TokenVerifier, 'operatorsSignInAgain' | 'operatorsNeedSecondFactor'> {
+  readonly metrics?: Registry;
 }
 
 /** RFC 9068, section 2.1. */
@@ -76,6 +97,7 @@ const MAX_TOKEN_LENGTH = 8_192;
  * @param fetchKeys returns the current key set of the auth service; not called with HS256
  * @param isRevoked called for every token, cached or not
  * @param options.operatorsSignInAgain as in `TokenVerifier`; false by default
+ * @param options.operatorsNeedSecondFactor as in `TokenVerifier`; false by default
  * @param options.metrics where cached tokens are counted
  */
 export function createTokenVerifier(
@@ -84,8 +106,9 @@ export function createTokenVerifier(
   isRevoked: IsRevoked = () => false,
   {
     operatorsSignInAgain = false,
+    operatorsNeedSecondFactor = false,
     metrics = new Registry(),
-  }: { operatorsSignInAgain?: boolean; metrics?: Registry } = {},
+  }: VerifierOptions = {},
 ): TokenVerifier {
   const known = createVerifiedTokens(metrics);
   const keys =
@@ -108,7 +131,7 @@ export function createTokenVerifier(
     };
     try {
       const { payload } = await jwtVerify(token, find, options);
-      if (!Value.Check(AccessClaims, payload)) throw new Unauthenticated();
+      if (!Value.Check(AccessClaims, payload) || !namesHolder(payload)) throw new Unauthenticated();
       if (payload.iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw new Unauthenticated();
       const caller = callerOf(payload);
       // Keys that have come meanwhile may be without this one.
@@ -121,21 +144,25 @@ export function createTokenVerifier(
     }
   }
 
+  async function identify(token: string): Promise<Caller> {
+    if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
+    const caller = (keys.areFresh() ? known.get(token) : undefined) ?? (await check(token));
+    if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
+    return caller;
+  }
+
   return {
     operatorsSignInAgain,
-    async verify(token) {
-      if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
-      const caller = (keys.areFresh() ? known.get(token) : undefined) ?? (await check(token));
-      if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
-      return caller;
-    },
-    verified(token) {
+    operatorsNeedSecondFactor,
+    verify: async (token, scope) => requiredPerson(await identify(token), scope),
+    identify,
+    identified(token) {
       if (token.length > MAX_TOKEN_LENGTH || !keys.areFresh()) return undefined;
       const caller = known.get(token);
       if (caller === undefined) return undefined;
       const revoked = isRevoked(caller);
       if (typeof revoked === 'boolean') return revoked ? undefined : caller;
-      // Not known yet: `verify` asks as well, and reports a failure.
+      // Not known yet: `identify` asks as well, and reports a failure.
       revoked.catch(() => undefined);
       return undefined;
     },
@@ -145,11 +172,16 @@ export function createTokenVerifier(
 /** RFC 6750, section 3: the challenge in a response to an invalid token. */
 const CHALLENGE = { 'www-authenticate': 'Bearer error="invalid_token"' };
 
+/** Only an app itself has no name. */
+const namesHolder = ({ username, scope, client_id, sub }: AccessClaims): boolean =>
+  username !== undefined || (scope !== undefined && client_id === sub);
+
 const callerOf = (claims: AccessClaims): Caller => ({
   id: claims.sub,
-  username: claims.username,
+  username: claims.username ?? '',
   roles: claims.roles,
-  permissions: claims.permissions,
+  // Through an app nobody is an operator.
+  permissions: claims.scope === undefined ? claims.permissions : [],
   sessionId: claims.sid,
   tokenId: claims.jti,
   signedInAt: claims.auth_time ?? 0,

@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { parseBearer } from '../auth/bearer';
+import type { Scope } from '../auth/scopes';
 import type { SpanRecorder } from '../core/span';
 import { problemOfFailure } from '../errors/mapping';
 import { DependencyUnavailable, type Problem } from '../errors/problem';
@@ -33,6 +34,8 @@ export interface IncomingCall extends Trace {
   readonly deadline: number;
   /** Aborts at the deadline, or when the caller has canceled. */
   readonly signal: AbortSignal;
+  /** What an app needs that calls this method for a user; undefined where none may. */
+  readonly scope: Scope | undefined;
   /** The first value of a metadata key. */
   readonly metadata: (name: string) => string | undefined;
   /** The origin of the external request, where the caller has sent it. */
@@ -59,6 +62,7 @@ interface MethodContext extends ServerContext {
   readonly service: string;
   readonly method: GrpcMethod;
   readonly callers: ReadonlySet<string>;
+  readonly scope: Scope | undefined;
   readonly handle: AnyHandler;
 }
 
@@ -89,6 +93,7 @@ export async function handleCall(
         return time.signal();
       },
       caller,
+      scope: context.scope,
       metadata,
       origin: httpOriginIn(call.metadata),
       setHttpResponse(response) {

@@ -9,6 +9,7 @@ import { type GrpcDefinition, methodDefinition, type RequestOf, type ResponseOf 
 import { addHealth } from './health';
 import { observeServerCalls } from './metrics';
 import { addReflection } from './reflection';
+import { scopeOf } from './scope';
 import {
   type AnyHandler,
   type AnyServerCall,
@@ -105,7 +106,8 @@ function addService(server: Server, service: GrpcService, shared: ServerContext)
       throw new Error(`${fullName}.${method.name} requires a handler, and must not stream its response`);
     const callers = callersOf(method);
     if (callers.size === 0) throw new Error(`${fullName}.${method.name} names no callers`);
-    const context = { service: fullName, method, callers, handle, ...shared };
+    const scope = scopeOf(method);
+    const context = { service: fullName, method, callers, scope, handle, ...shared };
     server.addService(
       { [name]: methodDefinition(service.definition, method) },
       {

@@ -1,10 +1,13 @@
 import { Elysia } from 'elysia';
+import { admittedPerson } from '../auth/app-access';
 import { BEARER_CHALLENGE, bearerTokenIn } from '../auth/bearer';
 import type { Caller } from '../auth/caller';
+import { requirePermission } from '../auth/operators';
+import { isScope, type Scope } from '../auth/scopes';
 import type { TokenVerifier } from '../auth/tokens';
 import { Forbidden, Unauthenticated } from '../errors/problem';
-import { exchangeOf, throwRefusal } from './exchange';
-import { ACCESS_EXTENSION } from './gateway-options';
+import { type Exchange, exchangeOf, throwRefusal } from './exchange';
+import { ACCESS_EXTENSION, SCOPE_EXTENSION } from './gateway-options';
 import {
   hasPassword,
   RECENT_SIGN_IN_EXTENSION,
@@ -19,8 +22,11 @@ type VerifyService = (token: string | undefined) => Promise<string>;
  * for internal callers over HTTP, whose names it lists. `optionalUser`, `user` and `permission` give the handler `caller`; `service` gives it
  * `callingService`.
  *
- * `recentSignIn` comes on top of `user` or `permission`. What operators change requires one in production, whether the
- * route says so or not.
+ * `scope` comes on top of `user` or `optionalUser`: what an app needs that acts for a user. A route without it refuses
+ * every app (`kit/auth/app-access`).
+ *
+ * `recentSignIn` comes on top of `user` or `permission`, and admits no app. What operators change requires one in
+ * production, whether the route says so or not; and where operators need a second factor, so does every `permission`.
  *
  * The check runs in `transform`, before validation: an anonymous client learns that a token is required, not what is wrong
  * with its body.
@@ -30,19 +36,27 @@ type VerifyService = (token: string | undefined) => Promise<string>;
 export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
   return new Elysia({ name: 'access' })
     .macro('public', { detail: rule('public'), transform: ({ request }) => throwRefusal(request) })
-    .macro('optionalUser', {
-      detail: rule('optional'),
-      transform: ({ request }) => admitted(request, readCaller(request, tokens)),
-      resolve: ({ request }) => ({ caller: exchangeOf(request).caller ?? null }),
+    .macro('optionalUser', (_: true) => {
+      const route = routeOptions();
+      return {
+        detail: rule('optional'),
+        introspect: route.remember,
+        transform: ({ request }) => admitted(request, readCaller(request, tokens, route)),
+        resolve: ({ request }) => ({ caller: exchangeOf(request).caller ?? null }),
+      };
     })
-    .macro('user', {
-      detail: rule('user'),
-      transform: ({ request }) => admitted(request, requireUser(request, tokens)),
-      resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
+    .macro('user', (_: true) => {
+      const route = routeOptions();
+      return {
+        detail: rule('user'),
+        introspect: route.remember,
+        transform: ({ request }) => admitted(request, requireUser(request, tokens, route)),
+        resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
+      };
     })
     .macro('permission', (name: string) => ({
       detail: rule(name),
-      transform: ({ request }) => admitted(request, requirePermission(request, name, tokens)),
+      transform: ({ request }) => admitted(request, requireOperator(request, name, tokens)),
       resolve: ({ request }) => ({ caller: authenticatedCaller(request) }),
     }))
     .macro('service', (callers: readonly string[]) => ({
@@ -50,21 +64,47 @@ export function access(tokens: TokenVerifier, verifyService?: VerifyService) {
       transform: ({ request }) => admitted(request, requireService(request, callers, verifyService)),
       resolve: ({ request }) => ({ callingService: exchangeOf(request).callingService ?? '' }),
     }))
+    .macro('scope', (name: Scope) => ({ detail: extension(SCOPE_EXTENSION, name) }))
     .macro('recentSignIn', (accepted: RecentSignIn) => ({
-      detail: { [RECENT_SIGN_IN_EXTENSION]: accepted },
+      detail: extension(RECENT_SIGN_IN_EXTENSION, accepted),
       async transform({ body, request }) {
-        await requireUser(request, tokens);
+        await requireUser(request, tokens, NO_APPS);
         if (accepted === true || !hasPassword(body))
           requireRecentSignIn(authenticatedCaller(request), accepted);
       },
     }));
 }
 
+/** What the access rule of a route asks its other options for. */
+interface RouteOptions {
+  /** What an app needs. */
+  readonly scope: Scope | undefined;
+}
+
+const NO_APPS: RouteOptions = { scope: undefined };
+
+/** The options of the route that a rule is part of: they are complete once the route is defined, whatever their order. */
+function routeOptions() {
+  let options: { detail?: object } = {};
+  return {
+    remember(route: object) {
+      options = route;
+    },
+    get scope(): Scope | undefined {
+      const name: unknown = Reflect.get(options.detail ?? {}, SCOPE_EXTENSION);
+      return typeof name === 'string' && isScope(name) ? name : undefined;
+    },
+  };
+}
+
 /** RFC 9110, section 9.2.1. */
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Read by `routeClaims` and `describeApp`, so that the registry and the documentation show the enforced rule. */
-const rule = (name: string): object => ({ [ACCESS_EXTENSION]: name });
+const rule = (name: string): object => extension(ACCESS_EXTENSION, name);
+
+/** Of this type, because Elysia checks no option whose macro returns the names. */
+const extension = (name: string, value: unknown): object => ({ [name]: value });
 
 /** What is wrong with a request is nothing to a client without access. */
 const admitted = (request: Request, check: Check): Check => then(check, () => throwRefusal(request));
@@ -84,14 +124,13 @@ function authenticatedCaller(request: Request): Caller {
   return caller;
 }
 
-const requireUser = (request: Request, tokens: TokenVerifier): Check =>
-  then(readCaller(request, tokens), () => void authenticatedCaller(request));
+const requireUser = (request: Request, tokens: TokenVerifier, route: RouteOptions): Check =>
+  then(readCaller(request, tokens, route), () => void authenticatedCaller(request));
 
-const requirePermission = (request: Request, permission: string, tokens: TokenVerifier): Check =>
-  then(readCaller(request, tokens), () => {
+const requireOperator = (request: Request, permission: string, tokens: TokenVerifier): Check =>
+  then(readCaller(request, tokens, NO_APPS), () => {
     const caller = authenticatedCaller(request);
-    if (!caller.permissions.includes(permission))
-      throw new Forbidden({ detail: `The permission ${permission} is required.` });
+    requirePermission(caller, permission, tokens);
     if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
   });
 
@@ -109,15 +148,21 @@ async function requireService(
 }
 
 /** An invalid token is rejected even where none is required: ignoring it would mislead the client. */
-function readCaller(request: Request, tokens: TokenVerifier): Check {
+function readCaller(request: Request, tokens: TokenVerifier, route: RouteOptions): Check {
   const token = bearerTokenIn(request.headers.get('authorization'));
   if (token === null) return undefined;
   const exchange = exchangeOf(request);
-  const known = tokens.verified(token);
+  const known = tokens.identified(token);
   if (known === undefined)
-    return tokens.verify(token).then((caller) => {
-      exchange.caller = caller;
+    return tokens.identify(token).then((caller) => {
+      admit(exchange, caller, route);
     });
-  exchange.caller = known;
+  admit(exchange, known, route);
   return undefined;
+}
+
+/** Nearly everybody acts for themselves. */
+function admit(exchange: Exchange, caller: Caller, route: RouteOptions): void {
+  if (caller.app === undefined) exchange.caller = caller;
+  else exchange.caller = admittedPerson(caller, route.scope) ?? undefined;
 }

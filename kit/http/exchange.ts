@@ -8,7 +8,7 @@ export interface Exchange {
   /** Monotonic milliseconds. */
   readonly startedMs: number;
   /** Set by the access rule of the route. */
-  caller?: Caller;
+  caller?: Caller | undefined;
   /** Found while the request was read; thrown once the access rule has admitted its client. */
   refusal?: Problem | undefined;
   /** Releases the place of the request (`route-shares`). */

@@ -32,11 +32,18 @@ const FIELDS: Readonly<Record<keyof GatewayOptions, { extension: `x-${string}`; 
 
 /** The access rule of a route, written by the macros of `kit/http/access`. */
 export const ACCESS_EXTENSION = 'x-access';
+/** The scope that an app needs, likewise. */
+export const SCOPE_EXTENSION = 'x-scope';
 /** Of the share that a route counts against (`route-shares`). */
 export const SHARE_EXTENSION = 'x-share';
 
 /** Enforced by the services themselves. */
-const OF_THE_SERVICE = new Set<string>([ACCESS_EXTENSION, RECENT_SIGN_IN_EXTENSION, SHARE_EXTENSION]);
+const OF_THE_SERVICE = new Set<string>([
+  ACCESS_EXTENSION,
+  RECENT_SIGN_IN_EXTENSION,
+  SCOPE_EXTENSION,
+  SHARE_EXTENSION,
+]);
 
 /**
  * The route option `gateway: { hedgeMs: 250 }`. It is typed, so that a misspelt setting does not compile; one written into

@@ -1,17 +1,20 @@
 import { Value } from '@sinclair/typebox/value';
 import type { AnyElysia } from 'elysia';
 import { RouteClaim } from '#contracts/registry';
+import { isScope } from '../auth/scopes';
 import { leaveUnread } from './body/leave-unread';
-import { ACCESS_EXTENSION, gatewayClaim, SHARE_EXTENSION } from './gateway-options';
+import { ACCESS_EXTENSION, gatewayClaim, SCOPE_EXTENSION, SHARE_EXTENSION } from './gateway-options';
 import { isOperationalPath } from './operations/operations';
+import { RECENT_SIGN_IN_EXTENSION } from './recent-sign-in';
 import { IDEMPOTENCY_KEY } from './route-docs';
 
 /**
  * The public routes of a service as the registry lists them, from the route table of its app: the access rule
  * (`kit/http/access`) and the gateway options (`kit/http/gateway-options`) of each.
  *
- * @throws when a route has no access rule, so that nothing is public by accident; has an option with an invalid value; or
- *   receives a body of its own, which may be large and slow, without a share (`route-shares`)
+ * @throws when a route has no access rule, so that nothing is public by accident; has an option with an invalid value;
+ *   names a scope where no app is admitted; or receives a body of its own, which may be large and slow, without a share
+ *   (`route-shares`)
  */
 export function routeClaims(app: AnyElysia): RouteClaim[] {
   const claims: RouteClaim[] = [];
@@ -26,6 +29,7 @@ export function routeClaims(app: AnyElysia): RouteClaim[] {
       method: method === 'WS' || method === '$INTERNALWS' ? 'GET' : method,
       path,
       auth: rule,
+      ...scopeOf(detail, rule, `${method} ${path}`),
       ...gatewayClaim(detail),
       ...(honoursIdempotencyKey(detail) && { idempotency_key: true }),
     };
@@ -36,6 +40,18 @@ export function routeClaims(app: AnyElysia): RouteClaim[] {
     claims.push(claim);
   }
   return claims;
+}
+
+/** The rules that let apps in, where a scope says so. */
+const FOR_APPS = new Set(['user', 'optional']);
+
+function scopeOf(detail: object, rule: string, route: string): Pick<RouteClaim, 'scope'> {
+  const scope: unknown = Reflect.get(detail, SCOPE_EXTENSION);
+  if (scope === undefined) return {};
+  if (typeof scope !== 'string' || !isScope(scope)) throw new Error(`${route} names an unknown scope`);
+  if (!FOR_APPS.has(rule) || Reflect.get(detail, RECENT_SIGN_IN_EXTENSION) !== undefined)
+    throw new Error(`${route} names a scope, and admits no app`);
+  return { scope };
 }
 
 /** @param parse the parsers of a route, or one */

@@ -1,4 +1,5 @@
 import type { RouteClaim } from '#contracts/registry';
+import { isScope } from '#kit/auth/scopes';
 import { PROOF_PATH } from '#kit/registry/address-proof';
 import { reservedSegmentProblem } from './names';
 
@@ -11,7 +12,7 @@ const STATIC = /^[A-Za-z0-9._~!$&'()+,;=:@-]+$/;
 const PERMISSION = /^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+$/;
 
 export interface RouteProblem {
-  readonly field: 'method' | 'path' | 'auth' | 'hedge_ms';
+  readonly field: 'method' | 'path' | 'auth' | 'scope' | 'hedge_ms';
   readonly message: string;
 }
 
@@ -23,6 +24,8 @@ export function routeProblem(route: RouteClaim, enforcedBy: 'gateway' | 'service
   if (path) return { field: 'path', message: path };
   const auth = enforcedBy === 'gateway' ? authProblem(route.auth) : undefined;
   if (auth) return { field: 'auth', message: auth };
+  const scope = enforcedBy === 'gateway' ? scopeProblem(route) : undefined;
+  if (scope) return { field: 'scope', message: scope };
   if (route.hedge_ms !== undefined && route.method !== 'GET')
     return { field: 'hedge_ms', message: 'Only GET requests are hedged.' };
   return undefined;
@@ -87,4 +90,12 @@ function authProblem(auth: string): string | undefined {
   return auth === 'service'
     ? 'The gateway does not enforce `service`: leave the route out, and callers use its address.'
     : 'Use `public`, `optional`, `user`, or the required permission, like `posts:moderate`.';
+}
+
+function scopeProblem({ auth, scope }: RouteClaim): string | undefined {
+  if (scope === undefined) return undefined;
+  if (!isScope(scope)) return 'Use a scope that people can allow apps, like `read:statuses`.';
+  return auth === 'user' || auth === 'optional'
+    ? undefined
+    : 'Apps use routes with `user` or `optional` only.';
 }

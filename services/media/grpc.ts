@@ -5,8 +5,7 @@ import {
 } from '#contracts/gen/media/v1/media';
 import { MalformedBody } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
-import { callerOf } from '#kit/grpc/access';
-import { USER_AUTHORIZATION } from '#kit/grpc/metadata';
+import { callerOf, optionalCallerOf } from '#kit/grpc/access';
 import { grpcService } from '#kit/grpc/server';
 import { sharesOf } from '#kit/http/shares/route-shares';
 import { findAttachments, publishAttachments, publishForGood } from './attachments/service';
@@ -44,9 +43,7 @@ export const mediaGrpc = (deps: MediaDeps) =>
       return { file: messageOf(avatar) };
     },
     async getFileUrl({ id }, call) {
-      const isSignedIn = call.metadata(USER_AUTHORIZATION) !== undefined;
-      const caller = isSignedIn ? await callerOf(call, deps.tokens) : null;
-      const { url, expires_at } = await readFileUrl(deps, caller, id);
+      const { url, expires_at } = await readFileUrl(deps, await optionalCallerOf(call, deps.tokens), id);
       return { url, expires_at: expires_at ?? undefined };
     },
     async deleteFile({ id }, call) {

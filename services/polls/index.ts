@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
+import { InsufficientScope } from '#kit/auth/app-access';
 import { bearerTokenIn } from '#kit/auth/bearer';
 import type { Caller } from '#kit/auth/caller';
-import { Problem } from '#kit/errors/problem';
+import { Unauthenticated } from '#kit/errors/problem';
 import { access } from '#kit/http/access';
 import { platform } from '#kit/http/platform';
 import { created } from '#kit/http/responses';
@@ -67,14 +68,14 @@ export const polls = (deps: PollsDeps) =>
     );
 
 /**
- * Who reads a public route, which nobody needs a token for: one that is invalid, as clients may have been sending, is as none.
- * `optionalUser` would refuse it.
+ * Who reads a public route, which nobody needs a token for: one that is invalid, as clients may have been sending, or that an
+ * app may not read with, is as none. `optionalUser` would refuse it.
  */
 async function readerOf({ tokens }: Pick<PollsDeps, 'tokens'>, headers: Headers): Promise<Caller | null> {
   const token = bearerTokenIn(headers.get('authorization'));
   if (token === null) return null;
-  return tokens.verify(token).catch((failure: unknown) => {
-    if (failure instanceof Problem && failure.status === 401) return null;
+  return tokens.verify(token, 'read:statuses').catch((failure: unknown) => {
+    if (failure instanceof Unauthenticated || failure instanceof InsufficientScope) return null;
     throw failure;
   });
 }

@@ -15,11 +15,18 @@ export async function testTokens(): Promise<{
    *
    * @param options.roles `['user']` by default
    * @param options.signedInSecondsAgo 0 by default
+   * @param options.methods how they signed in
+   * @param options.app the id of the app that the token is of, and what it may do
    */
   authorization(
     person: Person,
     permissions?: readonly string[],
-    options?: { roles?: readonly string[]; signedInSecondsAgo?: number },
+    options?: {
+      roles?: readonly string[];
+      signedInSecondsAgo?: number;
+      methods?: readonly string[];
+      app?: { id: string; scopes: readonly string[] };
+    },
   ): Promise<string>;
 }> {
   const settings = {
@@ -32,9 +39,13 @@ export async function testTokens(): Promise<{
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }] };
   return {
     verifier: createTokenVerifier(settings, async () => keys),
-    async authorization(person, permissions = [], { roles = ['user'], signedInSecondsAgo = 0 } = {}) {
+    async authorization(person, permissions = [], options = {}) {
+      const { roles = ['user'], signedInSecondsAgo = 0, methods, app } = options;
       const token = await new SignJWT({
-        username: person.username,
+        // An app that acts for nobody has none.
+        ...(person.id !== app?.id && { username: person.username }),
+        ...(methods && { amr: methods }),
+        ...(app && { client_id: app.id, scope: app.scopes.join(' ') }),
         sid: uuidv7(),
         auth_time: Math.floor(Date.now() / 1000) - signedInSecondsAgo,
         roles,

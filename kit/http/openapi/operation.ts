@@ -1,6 +1,6 @@
 import { TypeGuard } from '@sinclair/typebox';
 import { mediaTypesOf } from '../body/read-body';
-import { ACCESS_EXTENSION, SHARE_EXTENSION } from '../gateway-options';
+import { ACCESS_EXTENSION, SCOPE_EXTENSION, SHARE_EXTENSION } from '../gateway-options';
 import { RECENT_SIGN_IN_EXTENSION, RECENT_SIGN_IN_SECONDS } from '../recent-sign-in';
 import { asRecord, isRecord, type JsonObject } from './json-object';
 import { documentedContent, responsesOf } from './responses';
@@ -47,7 +47,11 @@ export function describeOperation(route: DescribedRoute, schemes: SecurityScheme
     ...detail
   } = asRecord(hooks.detail);
   const access = securityOf(String(detail[ACCESS_EXTENSION] ?? 'public'), schemes);
-  const sentences = [access.sentence, ...recentSignInSentence(detail[RECENT_SIGN_IN_EXTENSION])];
+  const sentences = [
+    access.sentence,
+    ...recentSignInSentence(detail[RECENT_SIGN_IN_EXTENSION]),
+    ...scopeSentence(detail[SCOPE_EXTENSION]),
+  ];
   const body = bodyOf(hooks.body, requestBody);
   return {
     schemes: access.schemes,
@@ -68,6 +72,9 @@ function recentSignInSentence(accepted: unknown): string[] {
   const instead = accepted === 'or-password' ? ', or the current password in the body' : '';
   return [`Requires a sign-in of the last ${RECENT_SIGN_IN_SECONDS / 60} minutes${instead}.`];
 }
+
+const scopeSentence = (scope: unknown): string[] =>
+  typeof scope === 'string' ? [`Apps need the scope \`${scope}\`.`] : [];
 
 const describedWith = (sentence: string, description: unknown): string =>
   typeof description === 'string'

@@ -21,7 +21,11 @@ function connect() {
   const connection = createConnection({
     caller: null,
     token: null,
-    tokens: { verify: () => Promise.reject(new Error('unexpected token')), verified: () => undefined },
+    tokens: {
+      verify: () => Promise.reject(new Error('unexpected token')),
+      identify: () => Promise.reject(new Error('unexpected token')),
+      identified: () => undefined,
+    },
     position: 0,
     messagesPerSecond: 10,
     now: () => state.nowMs,

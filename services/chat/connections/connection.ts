@@ -150,7 +150,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
 
   async function checkToken(current: string): Promise<void> {
     try {
-      await tokens.verify(current);
+      await tokens.identify(current);
     } catch (failure) {
       // Any other failure means that auth is unavailable: the token was valid when the connection opened.
       if (failure instanceof Problem && failure.status === 401)

@@ -1,4 +1,6 @@
+import { admittedPerson } from '#kit/auth/app-access';
 import { bearerTokenIn } from '#kit/auth/bearer';
+import { coversScope } from '#kit/auth/scopes';
 import { uuidv7 } from '#kit/core/ids';
 import type { WebSocketEvents } from '#kit/http/streams/websockets';
 import { identityKey } from '#kit/text/identity';
@@ -19,6 +21,10 @@ import { isAllowedOrigin, readSubprotocols } from './rules';
 /** In rooms with more connections on this instance, `joined` and `left` are not sent. */
 const MAX_ANNOUNCED_CONNECTIONS = 100;
 
+/** What an app needs to connect, and to send anything. */
+export const READ_SCOPE = 'read:chat';
+const WRITE_SCOPE = 'write:chat';
+
 export interface HandshakeRequest {
   readonly headers: Headers;
   readonly address: string;
@@ -29,7 +35,7 @@ export interface HandshakeRequest {
 /**
  * Decides everything before the WebSocket opens, so that a refusal is an HTTP response with its reason.
  *
- * @throws UpgradeRequired, OriginRefused, ChatFull, Unauthenticated
+ * @throws UpgradeRequired, OriginRefused, ChatFull, Unauthenticated, InsufficientScope
  */
 export async function admitConnection(
   deps: ChatDeps,
@@ -39,7 +45,8 @@ export async function admitConnection(
   assertAdmissible(deps, headers);
   const { protocol, token: offered } = readSubprotocols(headers.get('sec-websocket-protocol'));
   const token = bearerTokenIn(headers.get('authorization')) ?? offered ?? query.token ?? null;
-  const caller = token === null ? null : await deps.tokens.verify(token);
+  const caller = token === null ? null : admittedPerson(await deps.tokens.identify(token), READ_SCOPE);
+  const mayWrite = caller?.app === undefined || coversScope(caller.app.scopes, WRITE_SCOPE);
   const owner = { personId: caller?.id ?? null, address };
   if (deps.shares.refusal(owner) === 'full') throw chatFull();
   const room = await findOrCreateRoom(deps, caller, request.roomName);
@@ -60,10 +67,13 @@ export async function admitConnection(
       if (isAnnounced(channel)) deps.live.publishSignal(room, signalFrame('left', room, connection.user));
     },
     async onMessage(message) {
+      if (caller !== null) admittedPerson(caller, WRITE_SCOPE);
       const { row, isNew } = await deps.writer.write(room, draftOf(deps, client, message));
       return isNew ? undefined : duplicateFrame(room, row);
     },
-    onTyping: () => deps.live.publishSignal(room, signalFrame('typing', room, user)),
+    onTyping() {
+      if (mayWrite) deps.live.publishSignal(room, signalFrame('typing', room, user));
+    },
   });
   return { events: withConnectionLimit(events, deps.shares, owner, deps.live.countRejected), protocol };
 }
