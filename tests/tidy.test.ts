@@ -317,7 +317,7 @@ test('the AWS SDK is told to end requests that run into a timeout: by itself it 
 test('only kit/http/outbound calls addresses that strangers name; whoever else calls out has one that operators name', async () => {
   const CALLERS = [
     // Instances that the registry lists, whose hosts its address policy has checked.
-    ...['kit/auth/tokens.ts', 'gateway/pages/documents.ts', 'gateway/upstream/connection.ts'],
+    ...['kit/auth/verification-keys.ts', 'gateway/pages/documents.ts', 'gateway/upstream/connection.ts'],
     'registry/proof/probe.ts',
     // Servers of the configuration.
     ...['kit/registry/call.ts', 'kit/registry/follow.ts', 'kit/flags/source.ts'],

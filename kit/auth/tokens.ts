@@ -2,12 +2,10 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Registry } from 'prom-client';
-import { authorityOf, instanceUrl } from '../core/address';
-import { fetchTls } from '../core/internal-tls';
-import type { Runtime } from '../core/runtime';
 import { Unauthenticated } from '../errors/problem';
 import { requiredPerson } from './app-access';
 import type { Caller } from './caller';
+import { createOpaqueTokens, type ExchangeToken, isOpaqueToken } from './opaque-tokens';
 import type { IsRevoked } from './revocations';
 import { type Scope, scopesIn } from './scopes';
 import { cachedKeys, sharedSecret } from './verification-keys';
@@ -81,6 +79,8 @@ export interface TokenVerifier {
 export interface VerifierOptions
   extends Pick<TokenVerifier, 'operatorsSignInAgain' | 'operatorsNeedSecondFactor'> {
   readonly metrics?: Registry;
+  /** Without it opaque tokens are refused. */
+  readonly exchange?: ExchangeToken;
 }
 
 /** RFC 9068, section 2.1. */
@@ -92,13 +92,15 @@ const MAX_TOKEN_LENGTH = 8_192;
 
 /**
  * Creates a local verifier of access tokens: pinned algorithm, issuer, audience and type, keys fetched from the auth
- * service and cached. The signature of a token is verified once, and again when the keys have changed.
+ * service and cached. The signature of a token is verified once, and again when the keys have changed. An opaque token is
+ * verified as the JWT that it is exchanged for.
  *
  * @param fetchKeys returns the current key set of the auth service; not called with HS256
  * @param isRevoked called for every token, cached or not
  * @param options.operatorsSignInAgain as in `TokenVerifier`; false by default
  * @param options.operatorsNeedSecondFactor as in `TokenVerifier`; false by default
- * @param options.metrics where cached tokens are counted
+ * @param options.exchange exchanges opaque tokens of apps
+ * @param options.metrics where cached tokens and exchanges are counted
  */
 export function createTokenVerifier(
   settings: TokenSettings,
@@ -108,9 +110,11 @@ export function createTokenVerifier(
     operatorsSignInAgain = false,
     operatorsNeedSecondFactor = false,
     metrics = new Registry(),
+    exchange = async () => null,
   }: VerifierOptions = {},
 ): TokenVerifier {
   const known = createVerifiedTokens(metrics);
+  const opaque = createOpaqueTokens(exchange, metrics);
   const keys =
     settings.algorithm === 'HS256' ? sharedSecret(settings.secret) : cachedKeys(fetchKeys, known.clear);
 
@@ -144,12 +148,49 @@ export function createTokenVerifier(
     }
   }
 
-  async function identify(token: string): Promise<Caller> {
+  async function identifyJwt(token: string): Promise<Caller> {
     if (token.length > MAX_TOKEN_LENGTH) throw new Unauthenticated({ headers: CHALLENGE });
     const caller = (keys.areFresh() ? known.get(token) : undefined) ?? (await check(token));
     if (await isRevoked(caller)) throw new Unauthenticated({ headers: CHALLENGE });
     return caller;
   }
+
+  function identifiedJwt(token: string): Caller | undefined {
+    if (token.length > MAX_TOKEN_LENGTH || !keys.areFresh()) return undefined;
+    const caller = known.get(token);
+    if (caller === undefined) return undefined;
+    const revoked = isRevoked(caller);
+    if (typeof revoked === 'boolean') return revoked ? undefined : caller;
+    // Not known yet: `identify` asks as well, and reports a failure.
+    revoked.catch(() => undefined);
+    return undefined;
+  }
+
+  async function identifyOpaque(token: string): Promise<Caller> {
+    const jwt = await opaque.exchange(token);
+    if (jwt === null) throw new Unauthenticated({ headers: CHALLENGE });
+    try {
+      return await identifyJwt(jwt);
+    } catch (failure) {
+      if (!(failure instanceof Unauthenticated)) throw failure;
+      opaque.forget(token, jwt);
+      return identifyOther(token, jwt);
+    }
+  }
+
+  /** With the JWT that a token stands for after another one was refused: its user's roles may have changed. */
+  async function identifyOther(token: string, refused: string): Promise<Caller> {
+    const jwt = await opaque.exchange(token);
+    try {
+      if (jwt === null || jwt === refused) throw new Unauthenticated({ headers: CHALLENGE });
+      return await identifyJwt(jwt);
+    } catch (failure) {
+      if (failure instanceof Unauthenticated) opaque.refuse(token);
+      throw failure;
+    }
+  }
+
+  const identify = (token: string) => (isOpaqueToken(token) ? identifyOpaque(token) : identifyJwt(token));
 
   return {
     operatorsSignInAgain,
@@ -157,14 +198,8 @@ export function createTokenVerifier(
     verify: async (token, scope) => requiredPerson(await identify(token), scope),
     identify,
     identified(token) {
-      if (token.length > MAX_TOKEN_LENGTH || !keys.areFresh()) return undefined;
-      const caller = known.get(token);
-      if (caller === undefined) return undefined;
-      const revoked = isRevoked(caller);
-      if (typeof revoked === 'boolean') return revoked ? undefined : caller;
-      // Not known yet: `identify` asks as well, and reports a failure.
-      revoked.catch(() => undefined);
-      return undefined;
+      const jwt = isOpaqueToken(token) ? opaque.known(token) : token;
+      return jwt === undefined ? undefined : identifiedJwt(jwt);
     },
   };
 }
@@ -194,35 +229,10 @@ const callerOf = (claims: AccessClaims): Caller => ({
   expiresAt: claims.exp,
 });
 
-/** Fetches the key set from any registered instance of the auth service. */
-export function keysFromAuth(
-  runtime: Runtime,
-  registry: { instances(name: string): readonly { host: string; port: number; tls?: boolean }[] },
-): () => Promise<JSONWebKeySet> {
-  return async () => {
-    const instances = registry.instances('auth');
-    if (instances.length === 0) throw new Error('No auth instance is registered');
-    let failure: unknown;
-    for (const instance of instances) {
-      try {
-        const response = await fetch(instanceUrl(instance, '/.well-known/jwks.json'), {
-          signal: AbortSignal.timeout(2_000),
-          ...fetchTls(runtime.internalTls, 'auth'),
-        });
-        if (!response.ok) throw new Error(`auth responded with ${response.status}`);
-        return (await response.json()) as JSONWebKeySet;
-      } catch (cause) {
-        const address = authorityOf(instance.host, instance.port);
-        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${address} failed`);
-        failure = cause;
-      }
-    }
-    throw failure;
-  };
-}
-
 /** The environment variables of access tokens. */
 export interface TokenEnvironment {
+  /** By default in production only. */
+  readonly OPERATORS_NEED_SECOND_FACTOR?: boolean | undefined;
   readonly JWT_ALG: TokenAlgorithm;
   readonly JWT_SECRET: string;
   readonly JWT_ISSUER: string;

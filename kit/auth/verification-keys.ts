@@ -1,4 +1,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { authorityOf, instanceUrl } from '../core/address';
+import { fetchTls } from '../core/internal-tls';
+import type { Runtime } from '../core/runtime';
 import { singleFlight } from '../core/single-flight';
 import { DependencyUnavailable } from '../errors/problem';
 
@@ -72,5 +75,32 @@ export function cachedKeys(fetchKeys: () => Promise<JSONWebKeySet>, onChange: ()
     get version() {
       return version;
     },
+  };
+}
+
+/** Fetches the key set from any registered instance of the auth service. */
+export function keysFromAuth(
+  runtime: Runtime,
+  registry: { instances(name: string): readonly { host: string; port: number; tls?: boolean }[] },
+): () => Promise<JSONWebKeySet> {
+  return async () => {
+    const instances = registry.instances('auth');
+    if (instances.length === 0) throw new Error('No auth instance is registered');
+    let failure: unknown;
+    for (const instance of instances) {
+      try {
+        const response = await fetch(instanceUrl(instance, '/.well-known/jwks.json'), {
+          signal: AbortSignal.timeout(2_000),
+          ...fetchTls(runtime.internalTls, 'auth'),
+        });
+        if (!response.ok) throw new Error(`auth responded with ${response.status}`);
+        return (await response.json()) as JSONWebKeySet;
+      } catch (cause) {
+        const address = authorityOf(instance.host, instance.port);
+        runtime.log.warn({ err: String(cause) }, `Fetching keys from ${address} failed`);
+        failure = cause;
+      }
+    }
+    throw failure;
   };
 }

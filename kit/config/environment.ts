@@ -159,15 +159,20 @@ export function flag(fallback: boolean): Field<boolean> {
   };
 }
 
+/** A flag whose default is decided elsewhere; `undefined` when the variable is unset. */
+export const optionalFlag = (): Field<boolean | undefined> => ({
+  parse: flag(false).parse,
+  fallback: undefined,
+  optional: true,
+});
+
 /**
  * A flag that is for development; `undefined` when the variable is unset.
  *
  * @param effect what it does when it is true, which production refuses: `sends mail to …`
  */
 export const developmentFlag = (effect: string): Field<boolean | undefined> => ({
-  parse: flag(false).parse,
-  fallback: undefined,
-  optional: true,
+  ...optionalFlag(),
   production: { refuse: (value) => (value ? effect : undefined), advice: 'leave it unset' },
 });
 

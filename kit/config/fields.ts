@@ -4,6 +4,7 @@ import {
   flag,
   fraction,
   integer,
+  optionalFlag,
   optionalText,
   port,
   requiredInProduction,
@@ -176,7 +177,7 @@ export const paymentProviderFields = {
   STRIPE_API_URL: stripeApiUrl(),
 };
 
-/** Access token settings; every verifier pins all four. */
+/** Access token settings; every verifier pins the first four. */
 export const tokenFields = {
   JWT_ALG: choice(['EdDSA', 'ES256', 'RS256', 'HS256'], 'EdDSA'),
   JWT_SECRET: tokenSecret(),
@@ -185,4 +186,5 @@ export const tokenFields = {
     'the issuer of access tokens, the same for every process; usually the value of PUBLIC_URL',
   ),
   JWT_AUDIENCE: text('rookery'),
+  OPERATORS_NEED_SECOND_FACTOR: optionalFlag(),
 };

@@ -3,19 +3,19 @@ import { createDenylist } from '../auth/denylist';
 import { followRevocations, revocationsFromAuth } from '../auth/revocations';
 import {
   createTokenVerifier,
-  keysFromAuth,
   type TokenEnvironment,
   type TokenVerifier,
   tokenSettings,
 } from '../auth/tokens';
+import { keysFromAuth } from '../auth/verification-keys';
 import type { Runtime } from '../core/runtime';
 import type { Rabbit } from '../messaging/rabbit/client';
 import type { InstanceDirectory } from '../registry/instances';
 import { createGrpcClient } from './client';
 
 /**
- * Opens the access token verifier of a process: settings from the environment, keys and the list of revocations from the
- * auth service, and new revocations from its events. While auth or RabbitMQ is unavailable, the last known state holds.
+ * Opens the access token verifier of a process: settings from the environment, keys, the list of revocations and
+ * JWTs for opaque tokens from the auth service, and new revocations from its events. While auth or RabbitMQ is unavailable, the last known state holds.
  *
  * @param registry the registry client; provides the addresses of the auth service
  */
@@ -34,6 +34,8 @@ export function openTokenVerifier(
   const isRevoked = followRevocations(runtime, rabbit, createDenylist(), load);
   return createTokenVerifier(tokenSettings(env), keysFromAuth(runtime, registry), isRevoked, {
     operatorsSignInAgain: runtime.production,
+    operatorsNeedSecondFactor: env.OPERATORS_NEED_SECOND_FACTOR ?? runtime.production,
+    exchange: async (token) => (await auth.exchangeAppToken({ token })).access_token ?? null,
     metrics: runtime.metrics,
   });
 }

@@ -1,5 +1,5 @@
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
-import { keysFromAuth } from '#kit/auth/tokens';
+import { keysFromAuth } from '#kit/auth/verification-keys';
 import { readEnv, text } from '#kit/config/environment';
 import { mysqlFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl } from '#kit/config/urls';

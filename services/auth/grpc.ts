@@ -21,6 +21,8 @@ import {
 import { RefreshRequest, Registration, SignIn } from './sessions/model';
 import { refresh } from './sessions/service';
 import { readMe, register, signIn, signOut } from './sessions/sign-in';
+import { exchangeAppToken } from './tokens/app-tokens';
+import { KnownScope } from './tokens/model';
 import { listRevocations } from './tokens/revocations';
 import { verifiedTokenView, verifyToken } from './tokens/service';
 
@@ -73,9 +75,11 @@ export function authGrpc(deps: AuthDeps) {
       const { email, ...me } = await readMe(deps, await callerOf(call, deps.tokens));
       return { ...me, ...(email !== null && { email }) };
     },
-    async verifyToken({ access_token }) {
-      return verifiedTokenView(await verifyToken(deps, access_token));
+    async verifyToken({ access_token, scope }) {
+      const needed = scope === undefined ? undefined : validated(KnownScope, scope);
+      return verifiedTokenView(await verifyToken(deps, access_token, needed));
     },
+    exchangeAppToken: async ({ token }) => ({ access_token: await exchangeAppToken(deps, token) }),
     async listRevocations() {
       return { revocations: (await listRevocations(deps)).map(revocationOf) };
     },

@@ -16,6 +16,7 @@ import { serveService } from '#kit/service';
 import { auth } from '.';
 import { createBackgroundQueue } from './background-queue';
 import { maintainEmailKeys } from './credentials/email-keys';
+import type { AuthDeps } from './deps';
 import { authGrpc } from './grpc';
 import { openKeyRing } from './keys/key-ring';
 import { deriveFormSecret } from './pages/form-tokens';
@@ -24,6 +25,7 @@ import { deriveRefreshSecret } from './sessions/refresh-tokens';
 import { subscribe } from './subscriptions';
 import { sweepExpired } from './sweep';
 import { openThrottles } from './throttle/open';
+import { exchangeAppToken } from './tokens/app-tokens';
 import { openOwnVerifier } from './tokens/own-verifier';
 
 const env = readEnv({
@@ -53,13 +55,21 @@ const settings = tokenSettings(env);
 const timing = { tokenLifetimeMs: env.JWT_EXPIRES_MINUTES * 60_000, now: Date.now };
 const keys = await openKeyRing(runtime, { database, settings, internalSecret, ...timing });
 const users = { service: 'users', definition: UsersServiceDefinition, registry };
-const deps = {
+const deps: AuthDeps = {
   runtime,
   database,
   settings,
   keys,
   ...timing,
-  ...openOwnVerifier(runtime, rabbit, { database, settings, keys, ...timing }),
+  ...openOwnVerifier(
+    runtime,
+    rabbit,
+    { database, settings, keys, ...timing },
+    {
+      operatorsNeedSecondFactor: env.OPERATORS_NEED_SECOND_FACTOR ?? runtime.production,
+      exchange: async (token) => (await exchangeAppToken(deps, token)) ?? null,
+    },
+  ),
   outbox: relayOutbox(runtime, database, { rabbit }),
   users: createGrpcClient(runtime, users),
   passwords: createPasswords(runtime.metrics),

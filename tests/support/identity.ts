@@ -16,6 +16,7 @@ import { createBackgroundQueue } from '../../services/auth/background-queue';
 import { authGrpc } from '../../services/auth/grpc';
 import { openKeyRing } from '../../services/auth/keys/key-ring';
 import { openThrottles } from '../../services/auth/throttle/open';
+import { exchangeAppToken } from '../../services/auth/tokens/app-tokens';
 import { users } from '../../services/users';
 import { ensureRoles } from '../../services/users/bootstrap';
 import { usersGrpc } from '../../services/users/grpc';
@@ -68,7 +69,9 @@ export async function startIdentity(
     ...timing,
   };
   const keys = await openKeyRing(authRuntime, keyRing);
-  const tokens = createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked);
+  const tokens = createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked, {
+    exchange: async (token) => (await exchangeAppToken(authDeps, token)) ?? null,
+  });
   const redis = await openRedis(authRuntime, { url: throttleRedisUrl(), required: false });
   const authDeps = {
     runtime: authRuntime,

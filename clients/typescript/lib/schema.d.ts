@@ -3745,6 +3745,8 @@ export interface components {
             active: boolean;
             token_type?: string;
             client_id?: string;
+            /** @description Of an app */
+            scope?: string;
             username?: string;
             sub?: string;
             sid?: string;
@@ -3886,6 +3888,19 @@ export interface components {
             token_type: string;
             /** @description Seconds */
             expires_in: number;
+        };
+        "auth.VerificationRequest": {
+            token: string;
+            /**
+             * @example access_token
+             * @example refresh_token
+             */
+            token_type_hint?: string;
+            /**
+             * @description What an app needs that acts for the user; without it tokens of apps are refused
+             * @enum {string}
+             */
+            scope?: "openid" | "profile" | "email" | "offline_access" | "read" | "read:accounts" | "read:blocks" | "read:bookmarks" | "read:chat" | "read:favourites" | "read:filters" | "read:follows" | "read:lists" | "read:media" | "read:mutes" | "read:notifications" | "read:playlists" | "read:resumes" | "read:search" | "read:statuses" | "write" | "write:accounts" | "write:blocks" | "write:bookmarks" | "write:chat" | "write:conversations" | "write:favourites" | "write:filters" | "write:follows" | "write:lists" | "write:media" | "write:mutes" | "write:notifications" | "write:playlists" | "write:reports" | "write:resumes" | "write:statuses" | "follow" | "push";
         };
         "auth.VerifiedToken": {
             user_id: string;
@@ -6907,7 +6922,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["auth.TokenForm"];
+                "application/json": components["schemas"]["auth.VerificationRequest"];
             };
         };
         responses: {

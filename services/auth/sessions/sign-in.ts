@@ -1,3 +1,4 @@
+import { requiredPerson } from '#kit/auth/app-access';
 import type { Caller } from '#kit/auth/caller';
 import { requireWaiting, type Turn } from '#kit/core/queues/work-queue';
 import { ValidationFailed } from '#kit/errors/problem';
@@ -9,7 +10,7 @@ import { applyRegistration } from '../credentials/replication';
 import * as credentials from '../credentials/store';
 import type { Attempt, AuthDeps } from '../deps';
 import { checkPassword } from '../throttle/password-check';
-import { tryVerifyToken } from '../tokens/service';
+import { tryIdentify } from '../tokens/service';
 import type { Requester } from './cookies';
 import {
   AccountDeactivated,
@@ -139,13 +140,15 @@ async function startSession(
   };
 }
 
-/** Ends the sessions of the given tokens. Always succeeds: an invalid token has no session. */
+/** Ends the sessions of the given tokens. An invalid token has no session. @throws InsufficientScope for a token of an app */
 export async function signOut(
   deps: AuthDeps,
   tokens: { refreshToken: string | undefined; accessToken: string | undefined },
 ): Promise<void> {
   const { refreshToken, accessToken } = tokens;
-  const caller = accessToken === undefined ? undefined : await tryVerifyToken(deps, accessToken);
+  const caller = accessToken === undefined ? undefined : await tryIdentify(deps, accessToken);
+  // An app cannot sign anybody out.
+  if (caller !== undefined) requiredPerson(caller, undefined);
   const session = refreshToken === undefined ? undefined : await findSessionOf(deps, refreshToken);
   if (caller !== undefined) await endSession(deps, { id: caller.sessionId, userId: caller.id });
   if (session !== undefined && session.id !== caller?.sessionId) await endSession(deps, session);

@@ -1,10 +1,25 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { isScope, SCOPES } from '#kit/auth/scopes';
 import { inMediaTypes } from '#kit/http/body/read-body';
+
+/** One of the scopes that people can allow apps. */
+export const KnownScope = Type.Union(
+  Object.keys(SCOPES)
+    .filter(isScope)
+    .map((scope) => Type.Literal(scope)),
+  { description: 'What an app needs that acts for the user; without it tokens of apps are refused' },
+);
 
 export const TokenRequest = Type.Object({
   // Far longer than any issued token.
   token: Type.String({ minLength: 1, maxLength: 8192 }),
   token_type_hint: Type.Optional(Type.String({ maxLength: 64, examples: ['access_token', 'refresh_token'] })),
+});
+
+export const VerificationRequest = Type.Object({
+  token: TokenRequest.properties.token,
+  token_type_hint: TokenRequest.properties.token_type_hint,
+  scope: Type.Optional(KnownScope),
 });
 
 /**
@@ -29,6 +44,7 @@ export const Introspection = Type.Object({
   active: Type.Boolean(),
   token_type: Type.Optional(Type.String()),
   client_id: Type.Optional(Type.String()),
+  scope: Type.Optional(Type.String({ description: 'Of an app' })),
   username: Type.Optional(Type.String()),
   sub: Type.Optional(Type.String()),
   sid: Type.Optional(Type.String()),

@@ -12,10 +12,10 @@ export const tokenRoutes = (deps: AuthDeps) =>
 
     .post(
       '/auth/verify',
-      async ({ body }) => service.verifiedTokenView(await service.verifyToken(deps, body.token)),
+      async ({ body }) => service.verifiedTokenView(await service.verifyToken(deps, body.token, body.scope)),
       {
         public: true,
-        body: model.TokenRequest,
+        body: model.VerificationRequest,
         response: model.VerifiedToken,
         ...describe('Verify an access token (401 if it is invalid)', 'Tokens'),
       },

@@ -1,7 +1,11 @@
+import { requiredPerson } from '#kit/auth/app-access';
 import type { Caller } from '#kit/auth/caller';
+import { isOpaqueToken } from '#kit/auth/opaque-tokens';
+import type { Scope } from '#kit/auth/scopes';
 import { Unauthenticated } from '#kit/errors/problem';
 import type { AuthDeps } from '../deps';
 import { endSession, findRefreshableSession, findSessionOf } from '../sessions/service';
+import { revokeAppToken } from './app-tokens';
 import type { Introspection, VerifiedToken } from './model';
 import { withRevocations } from './revocations';
 import { isRevoked } from './store';
@@ -9,18 +13,23 @@ import { isRevoked } from './store';
 /**
  * Verifies an access token, checking revocations in the database and not only in this process's denylist.
  *
- * @throws Unauthenticated
+ * @param scope what an app needs that acts for the user
+ * @throws Unauthenticated, InsufficientScope
  */
-export async function verifyToken(deps: AuthDeps, token: string): Promise<Caller> {
-  const caller = await deps.tokens.verify(token);
+export async function verifyToken(deps: AuthDeps, token: string, scope?: Scope): Promise<Caller> {
+  return requiredPerson(await identify(deps, token), scope);
+}
+
+async function identify(deps: AuthDeps, token: string): Promise<Caller> {
+  const caller = await deps.tokens.identify(token);
   if (await isRevoked(deps.database, caller)) throw new Unauthenticated();
   return caller;
 }
 
-/** Like `verifyToken`. @returns undefined for an invalid token */
-export async function tryVerifyToken(deps: AuthDeps, token: string): Promise<Caller | undefined> {
+/** Whose token it is, which may be an app. @returns undefined for an invalid token */
+export async function tryIdentify(deps: AuthDeps, token: string): Promise<Caller | undefined> {
   try {
-    return await verifyToken(deps, token);
+    return await identify(deps, token);
   } catch (failure) {
     if (failure instanceof Unauthenticated) return undefined;
     throw failure;
@@ -30,13 +39,14 @@ export async function tryVerifyToken(deps: AuthDeps, token: string): Promise<Cal
 /** RFC 7662, for access and refresh tokens. For an invalid token the response is only that it is inactive. */
 export async function introspect(deps: AuthDeps, token: string): Promise<Introspection> {
   const { issuer, audience } = deps.settings;
-  const caller = await tryVerifyToken(deps, token);
+  const caller = await tryIdentify(deps, token);
   if (caller !== undefined)
     return {
       active: true,
       token_type: 'Bearer',
-      client_id: audience,
-      username: caller.username,
+      client_id: caller.app?.id ?? audience,
+      ...(caller.app && { scope: caller.app.scopes.join(' ') }),
+      ...(caller.username !== '' && { username: caller.username }),
       sub: caller.id,
       sid: caller.sessionId,
       jti: caller.tokenId,
@@ -59,9 +69,13 @@ export async function introspect(deps: AuthDeps, token: string): Promise<Introsp
   };
 }
 
-/** RFC 7009: revokes an access token alone, or a refresh token with its session. An unknown token is not an error. */
+/**
+ * RFC 7009: revokes an access token alone, or a refresh token or an opaque token with its session. An unknown token is not
+ * an error.
+ */
 export async function revokeToken(deps: AuthDeps, token: string): Promise<void> {
-  const caller = await tryVerifyToken(deps, token);
+  if (isOpaqueToken(token)) return revokeAppToken(deps, token);
+  const caller = await tryIdentify(deps, token);
   if (caller !== undefined)
     return withRevocations(deps, caller.id, async (_, revoke) =>
       revoke({ kind: 'token', subject: caller.tokenId }),

@@ -1,8 +1,11 @@
 import { and, desc, eq, gt, lt, or, sql } from 'drizzle-orm';
 import type { Caller } from '#kit/auth/caller';
 import type { Revocation } from '#kit/auth/denylist';
-import type { Database, Transaction } from '#kit/mysql/database';
-import { revokedTokens } from '../schema';
+import type { Database, Executor, Transaction } from '#kit/mysql/database';
+import { apps, appTokens, revokedTokens, sessions } from '../schema';
+import type { SessionRow } from '../sessions/store';
+
+export type AppTokenRow = typeof appTokens.$inferSelect;
 
 /** Inserts revocations; one that exists is extended and never shortened. */
 export async function insertRevocations(
@@ -43,6 +46,29 @@ export async function isRevoked(database: Database, caller: Caller): Promise<boo
       or(matches('token', caller.tokenId), matches('session', caller.sessionId), matches('user', caller.id)),
     );
   return rows.some((row) => row.kind !== 'user' || caller.issuedAt <= row.issuedUntil);
+}
+
+/** An opaque token of an app that exists, with the session that it belongs to. */
+export async function findAppToken(
+  database: Database,
+  hash: string,
+): Promise<{ appToken: AppTokenRow; session: SessionRow | null } | undefined> {
+  const [found] = await database
+    .select({ appToken: appTokens, session: sessions })
+    .from(appTokens)
+    .innerJoin(apps, eq(apps.id, appTokens.appId))
+    .leftJoin(sessions, eq(sessions.id, appTokens.sessionId))
+    .where(eq(appTokens.hash, hash));
+  return found;
+}
+
+export async function deleteAppToken(executor: Executor, hash: string): Promise<void> {
+  await executor.delete(appTokens).where(eq(appTokens.hash, hash));
+}
+
+/** Records when a session was last used. */
+export async function recordUse(database: Database, sessionId: string, lastUsedAt: Date): Promise<void> {
+  await database.update(sessions).set({ lastUsedAt }).where(eq(sessions.id, sessionId));
 }
 
 /** Deletes up to `limit` expired revocations. @returns the number deleted */

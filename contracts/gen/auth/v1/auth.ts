@@ -114,6 +114,11 @@ export interface MeResponse {
 
 export interface VerifyTokenRequest {
   access_token: string;
+  /**
+   * What an app needs that acts for the user. Without it tokens of apps are refused: PERMISSION_DENIED
+   * `auth.insufficient-scope`.
+   */
+  scope?: string | undefined;
 }
 
 export interface VerifyTokenResponse {
@@ -126,6 +131,15 @@ export interface VerifyTokenResponse {
   issued_at: number;
   expires_at: number;
   username: string;
+}
+
+export interface ExchangeAppTokenRequest {
+  token: string;
+}
+
+export interface ExchangeAppTokenResponse {
+  /** Absent for a token that is unknown, has expired or was revoked. */
+  access_token?: string | undefined;
 }
 
 export interface ListRevocationsRequest {
@@ -1206,13 +1220,16 @@ export const MeResponse: MessageFns<MeResponse> = {
 };
 
 function createBaseVerifyTokenRequest(): VerifyTokenRequest {
-  return { access_token: "" };
+  return { access_token: "", scope: undefined };
 }
 
 export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
   encode(message: VerifyTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.access_token !== "") {
       writer.uint32(10).string(message.access_token);
+    }
+    if (message.scope !== undefined) {
+      writer.uint32(18).string(message.scope);
     }
     return writer;
   },
@@ -1236,6 +1253,14 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
             }
 
             message.access_token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = reader.string();
             continue;
           }
         }
@@ -1368,6 +1393,98 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             }
 
             message.username = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExchangeAppTokenRequest(): ExchangeAppTokenRequest {
+  return { token: "" };
+}
+
+export const ExchangeAppTokenRequest: MessageFns<ExchangeAppTokenRequest> = {
+  encode(message: ExchangeAppTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeAppTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExchangeAppTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExchangeAppTokenResponse(): ExchangeAppTokenResponse {
+  return { access_token: undefined };
+}
+
+export const ExchangeAppTokenResponse: MessageFns<ExchangeAppTokenResponse> = {
+  encode(message: ExchangeAppTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.access_token !== undefined) {
+      writer.uint32(10).string(message.access_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExchangeAppTokenResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExchangeAppTokenResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.access_token = reader.string();
             continue;
           }
         }
@@ -1753,6 +1870,18 @@ export const AuthServiceDefinition = {
       responseType: VerifyTokenResponse as typeof VerifyTokenResponse,
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS", _unknownFields: { 409874: [Buffer.from([1, 42]) as Buffer] } },
+    },
+    /**
+     * Exchanges an opaque access token of an app for a JWT of at most five minutes. Its `sid` is the app's session with the
+     * user, and its `jti` the id of the opaque token: a revocation of either ends both.
+     */
+    exchangeAppToken: {
+      name: "ExchangeAppToken",
+      requestType: ExchangeAppTokenRequest as typeof ExchangeAppTokenRequest,
+      requestStream: false,
+      responseType: ExchangeAppTokenResponse as typeof ExchangeAppTokenResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT", _unknownFields: { 409874: [Buffer.from([1, 42]) as Buffer] } },
     },
     /** Lists the current revocations. Loaded by every verifier at its start and after a reconnect. */
     listRevocations: {
