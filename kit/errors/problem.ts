@@ -8,6 +8,8 @@ export interface ProblemOptions {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** More members of the document (RFC 9457, section 3.2), in JSON: what a client needs to go on. */
+  readonly members?: Readonly<Record<string, unknown>>;
   /** Logged, never sent to the client. */
   readonly cause?: unknown;
 }
@@ -23,6 +25,7 @@ export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[] | undefined;
   readonly detail: string | undefined;
+  readonly members: Readonly<Record<string, unknown>> | undefined;
 
   constructor(
     readonly code: string,
@@ -35,6 +38,7 @@ export class Problem extends Error {
     this.headers = options.headers ?? {};
     this.errors = options.errors;
     this.detail = options.detail;
+    this.members = options.members;
   }
 }
 
@@ -93,6 +97,7 @@ export const InternalError = defineProblem('internal', 500, 'Internal server err
 /** Builds the problem document. `instance` is the path without the query, which may hold secrets. */
 export function problemDocument(problem: Problem, request: { path: string; requestId: string }) {
   return {
+    ...problem.members,
     type: `urn:rookery:problem:${problem.code}`,
     title: problem.title,
     status: problem.status,

@@ -13,10 +13,11 @@ test('a problem is transferred completely', () => {
     detail: '“Minus one” is no age.',
     errors: [{ field: 'age', message: 'Must be at least 0' }],
     headers: { 'retry-after': '3' },
+    members: { age: { least: 0 } },
   });
   const { code, metadata } = statusFromProblem(sent);
   const received = problemFromStatus(serviceError(code, metadata));
-  for (const field of ['code', 'status', 'title', 'detail', 'errors', 'headers'] as const)
+  for (const field of ['code', 'status', 'title', 'detail', 'errors', 'headers', 'members'] as const)
     expect(received[field]).toEqual(sent[field]);
 });
 

@@ -54,6 +54,7 @@ const ProblemTrailer = Type.Object({
   detail: Type.Optional(Type.String()),
   errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
   headers: Type.Record(Type.String(), Type.String()),
+  members: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 type ProblemTrailer = Static<typeof ProblemTrailer>;
 
@@ -72,7 +73,7 @@ const reasonOf = ({ code }: Problem): string => code.slice(code.lastIndexOf('.')
 
 /** The end of a failed call: its status, its detail or title as the message, and the problem as a trailer. */
 export function statusFromProblem(problem: Problem): StatusObject {
-  const { code, title, detail, errors, headers } = problem;
+  const { code, title, detail, errors, headers, members } = problem;
   const trailer: ProblemTrailer = {
     code,
     status: problem.status,
@@ -80,6 +81,7 @@ export function statusFromProblem(problem: Problem): StatusObject {
     ...(detail !== undefined && { detail }),
     ...(errors !== undefined && { errors: errors.slice(0, MAX_FIELD_ERRORS) }),
     headers: { ...headers },
+    ...(members !== undefined && { members: { ...members } }),
   };
   const metadata = new Metadata();
   metadata.set(PROBLEM_TRAILER, Buffer.from(JSON.stringify(trailer)));
