@@ -46,6 +46,18 @@ export type MailRecipient = Static<typeof MailRecipient>;
 const content = <const Name extends string, Values extends TObject>(template: Name, values: Values) =>
   Type.Object({ template: Type.Literal(template), values });
 
+/** What happened to the second factors of an account. */
+export const FACTOR_CHANGES = [
+  'app-added',
+  'app-removed',
+  'passkey-added',
+  'passkey-removed',
+  'recovery-codes-replaced',
+  'recovery-code-used',
+  'removed-by-operator',
+] as const;
+export type FactorChange = (typeof FACTOR_CHANGES)[number];
+
 /** A template and its values. Texts are escaped, never interpreted as HTML. */
 export const MailContent = Type.Union([
   content('password-reset', Type.Object({ link: Link, expires_at: Timestamp })),
@@ -53,6 +65,13 @@ export const MailContent = Type.Union([
   content('email-verification', Type.Object({ link: Link, expires_at: Timestamp })),
   /** To the former address of an account, which was verified. */
   content('address-changed', Type.Object({ changed_at: Timestamp })),
+  content(
+    'second-factors-changed',
+    Type.Object({
+      change: Type.Union(FACTOR_CHANGES.map((change) => Type.Literal(change))),
+      changed_at: Timestamp,
+    }),
+  ),
   content(
     'likes-digest',
     Type.Object({

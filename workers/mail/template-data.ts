@@ -1,5 +1,5 @@
 import type { InvoicePaid } from '#contracts/events/billing';
-import type { MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
+import type { FactorChange, MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
 import type { MessageOf } from '#contracts/messages';
 import {
   invoiceNumber,
@@ -68,6 +68,8 @@ function requested(content: MailContent): TemplateData {
       return emailVerification(content.values);
     case 'address-changed':
       return addressChanged(content.values);
+    case 'second-factors-changed':
+      return secondFactorsChanged(content.values);
     case 'likes-digest':
       return likesDigest(content.values);
     case 'notification':
@@ -105,6 +107,47 @@ const addressChanged = ({ changed_at }: ValuesOf<'address-changed'>): TemplateDa
     reason: own`You receive this mail because this was the address of an account on Rookery.`,
   },
 });
+
+/** The headline, and the sentence that says what it means. */
+const FACTOR_CHANGES: Readonly<Record<FactorChange, readonly [headline: OwnText, meaning: OwnText]>> = {
+  'app-added': [
+    own`An authenticator app was added`,
+    own`From now on signing in with your password takes a code of the app as well.`,
+  ],
+  'app-removed': [own`Your authenticator app was removed`, own`Its codes are not accepted any more.`],
+  'passkey-added': [
+    own`A passkey was added`,
+    own`It signs in to your account, and confirms signing in with your password.`,
+  ],
+  'passkey-removed': [own`A passkey was removed`, own`It does not sign in to your account any more.`],
+  'recovery-codes-replaced': [
+    own`Your recovery codes were replaced`,
+    own`The codes of before are not accepted any more.`,
+  ],
+  'recovery-code-used': [
+    own`A recovery code was used`,
+    own`Somebody has signed in to your account with it. It is not accepted a second time.`,
+  ],
+  'removed-by-operator': [
+    own`Your second factors were removed`,
+    own`Those who run this Rookery have removed them. Your password alone signs in until you add new ones.`,
+  ],
+};
+
+function secondFactorsChanged(values: ValuesOf<'second-factors-changed'>): TemplateData {
+  const [headline, meaning] = FACTOR_CHANGES[values.change];
+  return {
+    template: 'second-factors-changed',
+    category: 'security',
+    headline,
+    preview: meaning,
+    values: {
+      meaning,
+      changed_at: formatMoment(values.changed_at),
+      reason: own`You receive this mail because you have an account on Rookery.`,
+    },
+  };
+}
 
 /** Excerpts of posts have no more. */
 const EXCERPT = { graphemes: 500, lines: 20 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LinkifyIt } from 'linkify-it';
 import { InvoicePaid } from '#contracts/events/billing';
 import type { MailContent } from '#contracts/events/mail';
-import { MailRequested } from '#contracts/events/mail';
+import { FACTOR_CHANGES, MailRequested } from '#contracts/events/mail';
 import { envelope } from '#contracts/messages';
 import { compileMailTemplates } from '../../scripts/build-mail-templates';
 import { formatLikers, type TemplateData, templateDataOf } from './template-data';
@@ -41,6 +41,10 @@ const mails = [
   requested({ template: 'password-reset', values: linked }),
   requested({ template: 'email-verification', values: linked }),
   requested({ template: 'address-changed', values: { changed_at: '2026-11-20T10:15:00.000Z' } }),
+  requested({
+    template: 'second-factors-changed',
+    values: { change: 'passkey-added', changed_at: '2026-11-20T10:15:00.000Z' },
+  }),
   requested({ template: 'likes-digest', values: { posts: [post()] } }),
   requested({
     template: 'notification',
@@ -77,6 +81,17 @@ describe('mail templates', () => {
       const values = known[file.replace('.html.mustache', '')] ?? new Set();
       expect([file, names.filter((name) => !always.has(name) && !values.has(name))]).toEqual([file, []]);
     }
+  });
+
+  test('say for each change of second factors what it means, in words of their own', () => {
+    const told = FACTOR_CHANGES.map((change) =>
+      requested({
+        template: 'second-factors-changed',
+        values: { change, changed_at: '2026-11-20T10:15:00.000Z' },
+      }),
+    );
+    expect(new Set(told.map(renderSubject)).size).toBe(FACTOR_CHANGES.length);
+    for (const mail of told) expect(renderBody(mail, undefined).text).toContain('November');
   });
 
   test('escape user input', () => {

@@ -8,6 +8,7 @@ import invoicePaid from './templates/invoice-paid.html.mustache' with { type: 't
 import likesDigest from './templates/likes-digest.html.mustache' with { type: 'text' };
 import notification from './templates/notification.html.mustache' with { type: 'text' };
 import passwordReset from './templates/password-reset.html.mustache' with { type: 'text' };
+import secondFactorsChanged from './templates/second-factors-changed.html.mustache' with { type: 'text' };
 
 /** Generated from the `.mjml` files by `scripts/build-mail-templates.ts`. */
 const HTML: Readonly<Record<TemplateData['template'], string>> = {
@@ -17,6 +18,7 @@ const HTML: Readonly<Record<TemplateData['template'], string>> = {
   'likes-digest': likesDigest,
   notification,
   'password-reset': passwordReset,
+  'second-factors-changed': secondFactorsChanged,
 };
 
 /** Mail clients show less; RFC 5322 would allow about a thousand. */

@@ -4124,6 +4124,14 @@ export interface components {
                 };
             } | {
                 /** @constant */
+                template: "second-factors-changed";
+                values: {
+                    /** @enum {string} */
+                    change: "app-added" | "app-removed" | "passkey-added" | "passkey-removed" | "recovery-codes-replaced" | "recovery-code-used" | "removed-by-operator";
+                    changed_at: string;
+                };
+            } | {
+                /** @constant */
                 template: "likes-digest";
                 values: {
                     posts: {
