@@ -4,7 +4,7 @@ import type { Caller } from './caller';
 
 /** A permission is held, and not enough was shown at the sign-in to use it. */
 export const SecondFactorRequired = defineProblem(
-  'auth.second-factor-required',
+  'auth.operator-needs-second-factor',
   403,
   'Second factor required',
 );

@@ -18,6 +18,8 @@ export interface AuthDeps {
   readonly passwords: Passwords;
   /** Decrypts the password hashes in events. */
   readonly sealer: Sealer;
+  /** Encrypts the secrets of authenticator apps at rest. */
+  readonly totpSealer: Sealer;
   readonly settings: TokenSettings;
   readonly keys: KeyRing;
   readonly tokens: TokenVerifier;
@@ -30,10 +32,11 @@ export interface AuthDeps {
   readonly passwordTurns: WorkQueue;
   readonly devices: Devices;
   readonly resetThrottle: ResetThrottle;
+  readonly factorThrottle: FactorThrottle;
   readonly backgroundQueue: BackgroundQueue;
   /** Whose pages may use the cookies of this service: the public origin, and those of `CORS_ORIGINS`. */
   readonly trustedOrigins: readonly string[];
-  /** The public address of the system, which serves the pages that mails link to. */
+  /** The public address of the system: of the pages that mails link to, and whose passkeys are good here. */
   readonly publicUrl: string;
   /** The key of the tokens that forms of our pages carry. */
   readonly formSecret: Uint8Array;
@@ -106,6 +109,21 @@ export interface Throttle {
   admitSession(sessionId: string): Promise<Admission>;
   /** Forgets wrong passwords at an account whose owner has reset the password, by its names and the owner's address. */
   forgive(names: readonly Attempt['name'][], address: string): Promise<void>;
+}
+
+/** A code of an authenticator app that somebody enters who knows the password. */
+export interface CodeAttempt extends Pick<Attempt, 'address' | 'device' | 'isKnownNetwork'> {
+  readonly userId: string;
+}
+
+/** Limits the answers to pending sign-ins. What cannot be guessed, a recovery code or a passkey, is always admitted. */
+export interface FactorThrottle {
+  /** Counts an answer to a pending sign-in. @param pending its hash. @returns whether it may be checked */
+  takeAnswer(pending: string): Promise<boolean>;
+  /** Counts a code before it is checked. @throws TooManyAttempts */
+  takeCode(attempt: CodeAttempt): Promise<{ succeeded(): Promise<void> }>;
+  /** Counts a challenge of WebAuthn. @throws TooManyAttempts by the requester's network alone */
+  takeChallenge(address: string): Promise<void>;
 }
 
 /** Limits password reset requests. */

@@ -7,8 +7,12 @@ import type { AuthDeps } from './deps';
 import * as keysModel from './keys/model';
 import { keyRoutes } from './keys/routes';
 import { pages } from './pages/routes';
+import * as passkeysModel from './passkeys/model';
+import { passkeyRoutes } from './passkeys/routes';
 import * as passwordResetsModel from './password-resets/model';
 import { passwordResetRoutes } from './password-resets/routes';
+import * as secondFactorsModel from './second-factors/model';
+import { secondFactorRoutes } from './second-factors/routes';
 import * as sessionsModel from './sessions/model';
 import { sessionRoutes } from './sessions/routes';
 import * as tokensModel from './tokens/model';
@@ -23,12 +27,16 @@ export const auth = (deps: AuthDeps) =>
         schemas: {
           ...credentialsModel,
           ...keysModel,
+          ...passkeysModel,
           ...passwordResetsModel,
+          ...secondFactorsModel,
           ...sessionsModel,
           ...tokensModel,
         },
         tags: {
           Sessions: 'Sign-in, refresh and the sessions of a user.',
+          'Second factors': 'Authenticator apps and recovery codes, and sign-in in two steps.',
+          Passkeys: 'WebAuthn: sign-in without a password, and as a second factor.',
           Passwords: 'Password changes and resets.',
           Pages: 'Pages for people with a browser, and the forms on them.',
           Tokens: 'Verification, introspection and revocation of tokens, and signing keys.',
@@ -36,6 +44,8 @@ export const auth = (deps: AuthDeps) =>
       }),
     )
     .use(sessionRoutes(deps))
+    .use(secondFactorRoutes(deps))
+    .use(passkeyRoutes(deps))
     .use(passwordResetRoutes(deps))
     .use(credentialsRoutes(deps))
     .use(tokenRoutes(deps))

@@ -74,6 +74,7 @@ const deps: AuthDeps = {
   users: createGrpcClient(runtime, users),
   passwords: createPasswords(runtime.metrics),
   sealer: createSealerFor(runtime.identity, 'auth', createSealer(internalSecret, 'credentials')),
+  totpSealer: createSealer(internalSecret, 'totp'),
   ...openThrottles(runtime, redis, {
     internalSecret,
     failuresPerNetwork: env.SIGN_INS_PER_ADDRESS,

@@ -1,5 +1,8 @@
 import { EXPORT_PAGE_SIZE, exportedPage, portabilityGrpc } from '#kit/grpc/portability';
 import type { Database } from '#kit/mysql/database';
+import { passkeyView } from './passkeys/service';
+import { listPasskeys } from './passkeys/store';
+import { findFactors } from './second-factors/store';
 import { listAllSessions } from './sessions/store';
 
 /** The data of people in this service, without secrets. A sign-in cannot be imported. */
@@ -22,6 +25,28 @@ export const authPortability = ({ database }: { database: Database }) =>
               ended_at: session.endedAt?.toISOString() ?? null,
             },
           }),
+        });
+      },
+    },
+    {
+      name: 'second-factors',
+      async exportPage(userId) {
+        const { totpSince, recoveryCodes } = await findFactors(database, userId);
+        if (totpSince === null && recoveryCodes === 0) return { records: [], nextCursor: undefined };
+        const data = {
+          authenticator_app_since: totpSince?.toISOString() ?? null,
+          recovery_codes_left: recoveryCodes,
+        };
+        return { records: [{ data }], nextCursor: undefined };
+      },
+    },
+    {
+      name: 'passkeys',
+      async exportPage(userId, cursor) {
+        const page = { afterId: cursor ?? null, limit: EXPORT_PAGE_SIZE };
+        return exportedPage(await listPasskeys(database, userId, page), {
+          key: ({ id }) => id,
+          record: (passkey) => ({ data: passkeyView(passkey) }),
         });
       },
     },

@@ -1,7 +1,9 @@
 import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
 import type { AuthDeps } from './deps';
+import { deleteExpiredChallenges } from './passkeys/challenges';
 import { deleteExpiredResets } from './password-resets/store';
+import { deleteExpiredPending } from './second-factors/store';
 import { deleteExpiredSessions } from './sessions/store';
 import { deleteExpiredRevocations } from './tokens/store';
 
@@ -24,5 +26,7 @@ export async function sweepBatch(deps: Pick<AuthDeps, 'database' | 'now'>): Prom
   );
   const revocations = await deleteExpiredRevocations(deps.database, now, BATCH_ROWS);
   const resets = await deleteExpiredResets(deps.database, now, BATCH_ROWS);
-  return [sessions, revocations, resets].includes(BATCH_ROWS);
+  const challenges = await deleteExpiredChallenges(deps.database, now, BATCH_ROWS);
+  const pending = await deleteExpiredPending(deps.database, now, BATCH_ROWS);
+  return [sessions, revocations, resets, challenges, pending].includes(BATCH_ROWS);
 }

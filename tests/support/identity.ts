@@ -4,7 +4,7 @@ import { NotificationsServiceDefinition } from '#contracts/gen/notifications/v1/
 import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createDenylist } from '#kit/auth/denylist';
 import { createPasswords } from '#kit/auth/passwords';
-import { createSealerFor } from '#kit/auth/sealing';
+import { createSealer, createSealerFor } from '#kit/auth/sealing';
 import { createTokenVerifier, type TokenAlgorithm } from '#kit/auth/tokens';
 import { createFlags } from '#kit/flags/flags';
 import { createGrpcClient } from '#kit/grpc/client';
@@ -89,6 +89,7 @@ export async function startIdentity(
     }),
     passwords: createPasswords(authRuntime.metrics, hashing),
     sealer: createSealerFor(authRuntime.identity, 'auth'),
+    totpSealer: createSealer(SECRET, 'totp'),
     ...openThrottles(authRuntime, redis, {
       internalSecret: SECRET,
       failuresPerNetwork: options.perAddress ?? 1_000,

@@ -626,6 +626,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List my passkeys, oldest first
+         * @description Access: access token.
+         */
+        get: operations["auth.getAuthPasskeys"];
+        put?: never;
+        /**
+         * Register a passkey, which signs in alone or after the password
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        post: operations["auth.postAuthPasskeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the options to create a passkey with (WebAuthn)
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        post: operations["auth.postAuthPasskeysOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkeys/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey alone
+         * @description Access: public.
+         */
+        post: operations["auth.postAuthPasskeysSignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkeys/sign-in/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the options to ask for a passkey with (WebAuthn)
+         * @description Access: public.
+         */
+        post: operations["auth.postAuthPasskeysSignInOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        delete: operations["auth.deleteAuthPasskeysById"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a passkey
+         * @description Access: access token.
+         */
+        patch: operations["auth.patchAuthPasskeysById"];
+        trace?: never;
+    };
     "/auth/password/forgot": {
         parameters: {
             query?: never;
@@ -744,6 +852,130 @@ export interface paths {
          * @description Access: public.
          */
         post: operations["auth.postAuthRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete a sign-in with a code, a recovery code or a passkey
+         * @description Access: public.
+         */
+        post: operations["auth.postAuthSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factor/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get the options to complete a sign-in with a passkey (WebAuthn)
+         * @description Access: public.
+         */
+        post: operations["auth.postAuthSecondFactorOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get my second factors
+         * @description Access: access token.
+         */
+        get: operations["auth.getAuthSecondFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factors/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes in place of all earlier ones
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        post: operations["auth.postAuthSecondFactorsRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factors/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up an authenticator app
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        post: operations["auth.postAuthSecondFactorsTotp"];
+        /**
+         * Remove the authenticator app
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        delete: operations["auth.deleteAuthSecondFactorsTotp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factors/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add the authenticator app with a code that it shows
+         * @description Access: access token. Requires a sign-in of the last 5 minutes.
+         */
+        post: operations["auth.postAuthSecondFactorsTotpConfirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3734,6 +3966,97 @@ export interface components {
             items: components["schemas"]["archives.Import"][];
             next_cursor: string | null;
         };
+        "auth.AddedPasskey": {
+            id: string;
+            name: string;
+            /** @description Whether a password manager keeps it on several devices */
+            synced: boolean;
+            /** Format: date-time */
+            created_at: string;
+            last_used_at: string | null;
+            /** @description With the first second factor of an account, shown this once */
+            recovery_codes: string[] | null;
+        };
+        "auth.AppConfirmation": {
+            /** @example 492039 */
+            code: string;
+        };
+        "auth.AppSetup": {
+            /** @description Base32, to be typed where the QR code cannot be scanned */
+            secret: string;
+            /** @description `otpauth://` URI of the authenticator app */
+            uri: string;
+            /** @description The URI as a QR code: an SVG image */
+            qr_code: string;
+        };
+        "auth.AssertedPasskey": {
+            id: string;
+            rawId: string;
+            /** @constant */
+            type: "public-key";
+            response: {
+                clientDataJSON: string;
+                authenticatorData: string;
+                signature: string;
+                userHandle?: string | null;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        "auth.CreatedPasskey": {
+            id: string;
+            rawId: string;
+            /** @constant */
+            type: "public-key";
+            response: {
+                clientDataJSON: string;
+                attestationObject: string;
+                transports?: string[];
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        "auth.CreationOptions": {
+            rp: {
+                id: string;
+                name: string;
+            };
+            user: {
+                id: string;
+                name: string;
+                displayName: string;
+            };
+            challenge: string;
+            pubKeyCredParams: {
+                alg: number;
+                /** @constant */
+                type: "public-key";
+            }[];
+            /** @description Milliseconds */
+            timeout: number;
+            excludeCredentials: {
+                id: string;
+                /** @constant */
+                type: "public-key";
+                transports: string[];
+            }[];
+            authenticatorSelection: {
+                /** @constant */
+                residentKey: "required";
+                requireResidentKey: boolean;
+                /** @constant */
+                userVerification: "required";
+            };
+            /** @constant */
+            attestation: "none";
+        };
+        "auth.FactorAdded": {
+            recovery_codes: string[] | null;
+        };
         "auth.ForgottenPassword": {
             /**
              * Format: idn-email
@@ -3776,6 +4099,41 @@ export interface components {
             permissions: string[];
             session_id: string;
         };
+        "auth.NewPasskey": {
+            /**
+             * @description 1 to 40 visible characters
+             * @example Laptop
+             */
+            name?: string;
+            credential: components["schemas"]["auth.CreatedPasskey"];
+        };
+        "auth.NewRecoveryCodes": {
+            /** @description Each signs in once in place of another second factor. They are shown this once */
+            recovery_codes: string[];
+        };
+        "auth.Passkey": {
+            id: string;
+            name: string;
+            /** @description Whether a password manager keeps it on several devices */
+            synced: boolean;
+            /** Format: date-time */
+            created_at: string;
+            last_used_at: string | null;
+        };
+        "auth.PasskeyChange": {
+            /**
+             * @description 1 to 40 visible characters
+             * @example Laptop
+             */
+            name: string;
+        };
+        "auth.PasskeyPage": {
+            items: components["schemas"]["auth.Passkey"][];
+            next_cursor: string | null;
+        };
+        "auth.PasskeySignIn": {
+            passkey: components["schemas"]["auth.AssertedPasskey"];
+        };
         "auth.PasswordChange": {
             /** @example correct horse battery staple */
             current_password: string;
@@ -3793,6 +4151,17 @@ export interface components {
              * @example correct horse battery staple
              */
             new_password: string;
+        };
+        "auth.PendingRequest": {
+            /** @description `second_factor.token` of the problem */
+            token: string;
+        };
+        "auth.PendingSignIn": {
+            /** @description For POST /auth/second-factor */
+            token: string;
+            methods: ("totp" | "passkey" | "recovery_code")[];
+            /** @description Seconds */
+            expires_in: number;
         };
         "auth.RefreshRequest": {
             /** @description Not required if the cookie is sent */
@@ -3813,6 +4182,46 @@ export interface components {
             password: string;
             /** @description 1 to 80 visible characters */
             display_name?: string;
+        };
+        "auth.RequestOptions": {
+            rpId: string;
+            challenge: string;
+            /** @description Milliseconds */
+            timeout: number;
+            allowCredentials: {
+                id: string;
+                /** @constant */
+                type: "public-key";
+                transports: string[];
+            }[];
+            /** @enum {string} */
+            userVerification: "required" | "preferred";
+        };
+        "auth.SecondFactor": {
+            /** @description `second_factor.token` of the problem */
+            token: string;
+            /** @example 492039 */
+            code?: string;
+            /** @example 8zpk-0h4d-vn2q-c7xw */
+            recovery_code?: string;
+            passkey?: components["schemas"]["auth.AssertedPasskey"];
+        };
+        "auth.SecondFactorRequiredDocument": {
+            /** @constant */
+            code: "auth.second-factor-required";
+            second_factor: components["schemas"]["auth.PendingSignIn"];
+        } & {
+            [key: string]: unknown;
+        };
+        "auth.SecondFactors": {
+            totp: {
+                /** Format: date-time */
+                confirmed_at: string;
+            } | null;
+            /** @description How many there are; GET /auth/passkeys lists them */
+            passkeys: number;
+            /** @description How many are left */
+            recovery_codes: number;
         };
         "auth.ServerMetadata": {
             /** Format: uri */
@@ -6375,6 +6784,15 @@ export interface operations {
                     "application/json": components["schemas"]["auth.SignedIn"];
                 };
             };
+            /** @description The name or password is wrong; or a second factor is required (`auth.second-factor-required`), which `second_factor` says how to show */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["auth.SecondFactorRequiredDocument"];
+                };
+            };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];
         };
@@ -6419,6 +6837,181 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["auth.Me"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getAuthPasskeys": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.PasskeyPage"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthPasskeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.NewPasskey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Where the result is found */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.AddedPasskey"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthPasskeysOptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.CreationOptions"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthPasskeysSignIn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.SignedIn"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthPasskeysSignInOptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.RequestOptions"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.deleteAuthPasskeysById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.patchAuthPasskeysById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.PasskeyChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.Passkey"];
                 };
             };
             "4XX": components["responses"]["Problem"];
@@ -6610,6 +7203,170 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.SecondFactor"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.SignedIn"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthSecondFactorOptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.PendingRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.RequestOptions"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getAuthSecondFactors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.SecondFactors"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthSecondFactorsRecoveryCodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.NewRecoveryCodes"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthSecondFactorsTotp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.AppSetup"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.deleteAuthSecondFactorsTotp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postAuthSecondFactorsTotpConfirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.AppConfirmation"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.FactorAdded"];
+                };
             };
             "4XX": components["responses"]["Problem"];
             "5XX": components["responses"]["Problem"];

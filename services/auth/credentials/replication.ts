@@ -3,6 +3,7 @@ import { emailKey } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
 import type { AuthDeps, RevocationDeps } from '../deps';
 import { deleteResets } from '../password-resets/store';
+import { eraseFactors } from '../second-factors/service';
 import { endAllSessions, eraseSessions } from '../sessions/store';
 import { withRevocations } from '../tokens/revocations';
 import * as store from './store';
@@ -122,6 +123,7 @@ export async function eraseUser(
     });
     await eraseSessions(transaction, received.id);
     await deleteResets(transaction, received.id);
+    await eraseFactors(transaction, received.id);
     revoke({ kind: 'user', subject: received.id });
   });
 }

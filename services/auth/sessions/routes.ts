@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { parseBearer } from '#kit/auth/bearer';
+import { PROBLEM_MEDIA_TYPE } from '#kit/errors/problem';
 import { access } from '#kit/http/access';
 import { readClient } from '#kit/http/client-address';
 import { browsers } from '#kit/http/cookies/browser';
@@ -9,6 +10,7 @@ import { PageQuery } from '#kit/http/lists/pagination';
 import { created, noContent, paged } from '#kit/http/responses';
 import { describe } from '#kit/http/route-docs';
 import type { AuthDeps } from '../deps';
+import { SecondFactorRequiredDocument } from '../second-factors/model';
 import {
   expiredRefreshCookie,
   readRefreshCookie,
@@ -19,6 +21,12 @@ import {
 import * as model from './model';
 import * as sessions from './service';
 import * as signIn from './sign-in';
+
+const secondFactorRequired = {
+  description:
+    'The name or password is wrong; or a second factor is required (`auth.second-factor-required`), which `second_factor` says how to show',
+  content: { [PROBLEM_MEDIA_TYPE]: { schema: SecondFactorRequiredDocument } },
+};
 
 export const sessionRoutes = (deps: AuthDeps) =>
   new Elysia({ name: 'sessions' })
@@ -55,7 +63,7 @@ export const sessionRoutes = (deps: AuthDeps) =>
         gateway: { rateLimit: 'sign-in' },
         body: model.SignIn,
         response: model.SignedIn,
-        ...describe('Sign in', 'Sessions'),
+        ...describe('Sign in', 'Sessions', { responses: { 401: secondFactorRequired } }),
       },
     )
     .post(

@@ -7,6 +7,9 @@ import type { Transaction } from '#kit/mysql/database';
 import { type Authorizations, findAuthorizations } from '../credentials/authorizations';
 import { findByUserId, lockByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
+import { secondFactorRequired } from '../second-factors/pending';
+import { isMultiFactor, withPassword } from '../second-factors/rules';
+import { findFactors, hasFactor } from '../second-factors/store';
 import { signAccessToken } from '../tokens/access-tokens';
 import { type Revoke, withRevocations } from '../tokens/revocations';
 import {
@@ -47,9 +50,11 @@ interface Revoking {
 const MAX_SESSIONS_PER_USER = 100;
 
 /**
- * Opens a session for a user on one device.
+ * Opens a session for a user on one device. Every sign-in comes through here, so that none goes around a second factor:
+ * where the user has one that was not shown, a pending sign-in begins instead.
  *
  * @throws InvalidCredentials if the user's hash has changed since
+ * @throws SecondFactorRequired
  */
 export async function openSession(
   deps: AuthDeps,
@@ -59,15 +64,20 @@ export async function openSession(
 ): Promise<TokenPair> {
   const session = newSession(deps, user.userId, { client, methods });
   const refreshToken = createRefreshToken();
-  await withRevocations(deps, user.userId, async (transaction, revoke) => {
+  const missing = await withRevocations(deps, user.userId, async (transaction, revoke) => {
     if (verifiedHash !== null) {
       const stored = await lockByUserId(transaction, user.userId);
       if (stored?.passwordHash !== verifiedHash || !stored.active) throw new InvalidCredentials();
     }
+    const factors = isMultiFactor(methods) ? undefined : await findFactors(transaction, user.userId);
+    if (factors !== undefined && hasFactor(factors)) return factors;
     const open = await store.listOpenSessionIds(transaction, user.userId);
     await endSessions(deps, open.slice(0, -(MAX_SESSIONS_PER_USER - 1)), { transaction, revoke });
     await insertSession(transaction, session, refreshToken);
+    return undefined;
   });
+  if (missing !== undefined)
+    throw await secondFactorRequired(deps, user.userId, { methods, verifiedHash, factors: missing });
   return tokenPair(deps, user, authorizations, { session, refreshToken });
 }
 
@@ -235,7 +245,8 @@ export async function endSession(deps: AuthDeps, session: { id: string; userId: 
 }
 
 /**
- * Ends all of the caller's sessions and opens a new one, as part of a change after which old tokens are worth nothing.
+ * Ends all of the caller's sessions and opens a new one, as part of a change after which old tokens are worth nothing. The
+ * caller has shown the password again; the new session keeps the other factors of the old one.
  *
  * @param change what else the transaction does, before the sessions end
  */
@@ -248,7 +259,7 @@ export async function renewSession(
   const { id: userId, username } = caller;
   const authorizations = await findAuthorizations(deps, userId);
   if (!authorizations.active) throw new InvalidCredentials();
-  const session = newSession(deps, userId, { client, methods: ['pwd'] });
+  const session = newSession(deps, userId, { client, methods: withPassword(caller.methods) });
   const refreshToken = createRefreshToken();
   await withRevocations(deps, userId, async (transaction, revoke) => {
     await change(transaction);

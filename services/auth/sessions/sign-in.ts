@@ -50,6 +50,7 @@ export async function register(deps: AuthDeps, input: Registration, from: Reques
  * Signs a user in by username or email address.
  *
  * @throws InvalidCredentials for an unknown name and for a wrong password alike, after the same time
+ * @throws SecondFactorRequired
  * @throws AccountDeactivated
  * @throws TooManyAttempts
  * @throws ServiceOverloaded
@@ -125,7 +126,14 @@ function nameOf({ username, email }: SignIn): credentials.Name {
   });
 }
 
-async function startSession(
+/**
+ * Signs in whoever has shown who they are, by whatever way.
+ *
+ * @throws SecondFactorRequired, where a second factor was set up and not shown
+ * @throws AccountDeactivated
+ * @throws ServiceOverloaded when nobody waits for it any more
+ */
+export async function startSession(
   deps: AuthDeps,
   user: SessionUser,
   { from, ...shown }: { from: Requester } & Omit<SignInResult, 'client'>,

@@ -5,6 +5,7 @@ import type { Redis } from '#kit/redis/commands';
 import type { AuthDeps } from '../deps';
 import { openCounters } from './counters';
 import { createDevices } from './devices';
+import { createFactorThrottle } from './factors';
 import { createResetThrottle, createThrottle } from './throttle';
 
 /**
@@ -14,14 +15,14 @@ import { createResetThrottle, createThrottle } from './throttle';
 const TURNS: QueueLimits = { concurrent: 4, waiting: 1_000, waitMs: 3_000, serviceMs: 60 };
 
 /**
- * What limits passwords and resets. The keys are derived from the secret of the system, the same in all instances: counts
+ * What limits passwords, second factors and resets. The keys are derived from the secret of the system, the same in all instances: counts
  * and device cookies stay good when one of them restarts.
  */
 export function openThrottles(
   runtime: Runtime,
   redis: Redis,
   options: { internalSecret: string; failuresPerNetwork: number; turns?: QueueLimits; now: () => number },
-): Pick<AuthDeps, 'throttle' | 'resetThrottle' | 'devices' | 'passwordTurns'> {
+): Pick<AuthDeps, 'throttle' | 'resetThrottle' | 'factorThrottle' | 'devices' | 'passwordTurns'> {
   const { failuresPerNetwork, now } = options;
   const secretFor = (purpose: string) =>
     new Uint8Array(hkdfSync('sha256', options.internalSecret, 'rookery', purpose, 32));
@@ -31,6 +32,7 @@ export function openThrottles(
     devices,
     throttle: createThrottle(runtime, counters, { devices, failuresPerNetwork }),
     resetThrottle: createResetThrottle(counters, devices),
+    factorThrottle: createFactorThrottle(counters, devices),
     passwordTurns: createWorkQueue({
       name: 'sign-in attempts',
       metrics: runtime.metrics,

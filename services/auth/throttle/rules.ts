@@ -83,3 +83,16 @@ export const MAILS_PER_REQUESTER = budget('reset-requester', 3, 3 * HOUR_MS);
 export const MAILS_PER_ACCOUNT = budget('reset-account', 6, 25 * MINUTE_MS);
 /** Mails to one account that one of its devices causes. */
 export const MAILS_PER_DEVICE = budget('reset-device', 3, HOUR_MS);
+
+/** Answers to one pending sign-in, which lasts five minutes. */
+export const ANSWERS_PER_SIGN_IN = budget('pending-sign-in', 5, 5 * MINUTE_MS);
+/**
+ * Codes of one person's authenticator app from one network or device: ten at once, and then one an hour. Of a million codes
+ * three are good at a time, so that whoever knows the password needs 26 years for an even chance. Right ones are forgotten.
+ */
+export const CODES_PER_NETWORK = budget('code-network', 10, HOUR_MS);
+export const CODES_PER_DEVICE = budget('code-device', 10, HOUR_MS);
+/** Codes for one person from all networks together but those that the person uses. */
+export const CODES_PER_ACCOUNT = budget('code-account', 20, HOUR_MS);
+/** Challenges of WebAuthn that one network takes, each a row for five minutes: more than a school needs in the morning. */
+export const CHALLENGES_PER_NETWORK = budget('passkey-challenges', 300, SECOND_MS);
