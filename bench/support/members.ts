@@ -45,7 +45,14 @@ export function signInAll(
           token: await signAccessToken(deps, {
             userId: idOf(person),
             username,
-            session: { id: uuidv7(), createdAt: new Date(), appId: null, scopes: null, methods: ['pwd'] },
+            session: {
+              id: uuidv7(),
+              createdAt: new Date(),
+              appId: null,
+              scopes: null,
+              signedInAt: null,
+              methods: ['pwd'],
+            },
             ...{ roles: ['user'], permissions: [] },
           }),
         };

@@ -14,7 +14,10 @@ export interface AuthDeps {
   readonly runtime: Runtime;
   readonly database: Database;
   readonly outbox: { wake(): void };
-  readonly users: Pick<GrpcClient<UsersServiceDefinition>, 'createUser' | 'deleteMe' | 'getAuthorizations'>;
+  readonly users: Pick<
+    GrpcClient<UsersServiceDefinition>,
+    'checkAddress' | 'createUser' | 'deleteMe' | 'getAuthorizations' | 'getUsers'
+  >;
   readonly passwords: Passwords;
   /** Decrypts the password hashes in events. */
   readonly sealer: Sealer;
@@ -40,6 +43,8 @@ export interface AuthDeps {
   readonly publicUrl: string;
   /** The key of the tokens that forms of our pages carry. */
   readonly formSecret: Uint8Array;
+  /** Whether apps may exchange a person's password for tokens (`OAUTH_PASSWORD_GRANT`). */
+  readonly passwordGrant: boolean;
   /** The key that successors of refresh tokens are derived with. */
   readonly refreshSecret: Uint8Array;
 }

@@ -1,11 +1,18 @@
 import { Elysia } from 'elysia';
 import { problemPage } from '#kit/http/html/problem-page';
 import { platform } from '#kit/http/platform';
+import * as appsModel from './apps/model';
+import { appRoutes } from './apps/routes';
 import * as credentialsModel from './credentials/model';
 import { credentialsRoutes } from './credentials/routes';
 import type { AuthDeps } from './deps';
 import * as keysModel from './keys/model';
 import { keyRoutes } from './keys/routes';
+import { authorizeRoutes } from './oauth/authorize/routes';
+import { deviceRoutes } from './oauth/device/routes';
+import { oauthErrors } from './oauth/error-routes';
+import * as oauthModel from './oauth/model';
+import { oauthRoutes } from './oauth/routes';
 import { pages } from './pages/routes';
 import * as passkeysModel from './passkeys/model';
 import { passkeyRoutes } from './passkeys/routes';
@@ -20,14 +27,17 @@ import { tokenRoutes } from './tokens/routes';
 
 export const auth = (deps: AuthDeps) =>
   new Elysia({ name: 'auth' })
+    .use(oauthErrors(deps.runtime.metrics))
     .use(
       platform(deps.runtime, {
         problemPage,
         description: 'Authentication: sign-in, sessions, passwords, access tokens and signing keys.',
         schemas: {
+          ...appsModel,
           ...credentialsModel,
           ...keysModel,
           ...passkeysModel,
+          ...oauthModel,
           ...passwordResetsModel,
           ...secondFactorsModel,
           ...sessionsModel,
@@ -50,4 +60,8 @@ export const auth = (deps: AuthDeps) =>
     .use(credentialsRoutes(deps))
     .use(tokenRoutes(deps))
     .use(keyRoutes(deps))
-    .use(pages(deps));
+    .use(pages(deps))
+    .use(appRoutes(deps))
+    .use(oauthRoutes(deps))
+    .use(authorizeRoutes(deps))
+    .use(deviceRoutes(deps));

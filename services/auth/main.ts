@@ -2,7 +2,7 @@ import { UsersServiceDefinition } from '#contracts/gen/users/v1/users';
 import { createPasswords } from '#kit/auth/passwords';
 import { createSealer, createSealerFor } from '#kit/auth/sealing';
 import { tokenSettings } from '#kit/auth/tokens';
-import { integer, readEnv, text } from '#kit/config/environment';
+import { flag, integer, readEnv, text } from '#kit/config/environment';
 import { mysqlFields, redisFields, secretFields, serviceFields } from '#kit/config/fields';
 import { optionalDatabaseUrl, origins, publicUrl } from '#kit/config/urls';
 import { createGrpcClient } from '#kit/grpc/client';
@@ -39,6 +39,7 @@ const env = readEnv({
   SIGN_INS_PER_ADDRESS: integer(50, { min: 1, max: 1_000_000 }),
   PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
   CORS_ORIGINS: origins(),
+  OAUTH_PASSWORD_GRANT: flag(false),
 });
 const internalSecret = env.INTERNAL_SECRET;
 
@@ -84,6 +85,7 @@ const deps: AuthDeps = {
   publicUrl: env.PUBLIC_URL,
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   formSecret: deriveFormSecret(internalSecret),
+  passwordGrant: env.OAUTH_PASSWORD_GRANT,
   refreshSecret: deriveRefreshSecret(internalSecret),
 };
 await maintainEmailKeys(deps);

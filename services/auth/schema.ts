@@ -91,6 +91,8 @@ export const sessions = mysqlTable(
     scopes: json<string[] | null>('scopes'),
     /** How the person signed in (`amr`, RFC 8176); null before this was recorded, and where no factor was shown. */
     methods: json<string[] | null>('methods'),
+    /** When they did, where that was before the session: of an app. */
+    signedInAt: moment('signed_in_at'),
   },
   (table) => [
     index('sessions_user').on(table.userId, table.endedAt),

@@ -1,6 +1,8 @@
 import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
+import { deleteUnusedApps } from './apps/store';
 import type { AuthDeps } from './deps';
+import { deleteExpiredGrants } from './oauth/store';
 import { deleteExpiredChallenges } from './passkeys/challenges';
 import { deleteExpiredResets } from './password-resets/store';
 import { deleteExpiredPending } from './second-factors/store';
@@ -9,6 +11,8 @@ import { deleteExpiredRevocations } from './tokens/store';
 
 const EVERY_MS = 60 * 60_000;
 const BATCH_ROWS = 500;
+/** How long an app is kept that nobody has allowed anything. */
+const UNUSED_APP_MS = 24 * 60 * 60_000;
 
 /** Deletes expired rows, now and every hour until the runtime shuts down. */
 export function sweepExpired(deps: Pick<AuthDeps, 'runtime' | 'database' | 'now'>): void {
@@ -28,5 +32,8 @@ export async function sweepBatch(deps: Pick<AuthDeps, 'database' | 'now'>): Prom
   const resets = await deleteExpiredResets(deps.database, now, BATCH_ROWS);
   const challenges = await deleteExpiredChallenges(deps.database, now, BATCH_ROWS);
   const pending = await deleteExpiredPending(deps.database, now, BATCH_ROWS);
-  return [sessions, revocations, resets, challenges, pending].includes(BATCH_ROWS);
+  const grants = await deleteExpiredGrants(deps.database, now, BATCH_ROWS);
+  const unusedSince = new Date(now.getTime() - UNUSED_APP_MS);
+  const apps = await deleteUnusedApps(deps.database, unusedSince, BATCH_ROWS);
+  return [sessions, revocations, resets, challenges, pending, ...grants, apps].includes(BATCH_ROWS);
 }

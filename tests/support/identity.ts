@@ -34,7 +34,14 @@ const ROOT = `${import.meta.dir}/../..`;
  * advanced. Nothing is relayed from the outboxes: a test decides which messages are delivered.
  */
 export async function startIdentity(
-  options: { algorithm?: TokenAlgorithm; perAddress?: number; passwords?: 'cheap' } = {},
+  options: {
+    algorithm?: TokenAlgorithm;
+    perAddress?: number;
+    passwords?: 'cheap';
+    /** Where it is reached, of a test that listens. */
+    issuer?: string;
+    passwordGrant?: boolean;
+  } = {},
 ) {
   const hashing = {
     limits: PATIENT,
@@ -53,7 +60,7 @@ export async function startIdentity(
   };
   const settings = {
     algorithm: options.algorithm ?? 'EdDSA',
-    issuer: 'http://issuer.test',
+    issuer: options.issuer ?? 'http://issuer.test',
     audience: 'rookery',
     secret: 'a token secret of more than 32 characters',
   } as const;
@@ -100,6 +107,7 @@ export async function startIdentity(
     publicUrl: 'https://rookery.example',
     trustedOrigins: ['https://rookery.example', 'https://app.example'],
     formSecret: new Uint8Array(randomBytes(32)),
+    passwordGrant: options.passwordGrant ?? false,
     refreshSecret: new Uint8Array(randomBytes(32)),
   };
 

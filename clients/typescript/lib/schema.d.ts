@@ -20,7 +20,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/.well-known/openid-configuration": {
+    "/.well-known/oauth-authorization-server": {
         parameters: {
             query?: never;
             header?: never;
@@ -29,6 +29,26 @@ export interface paths {
         };
         /**
          * Get the authorization server metadata (RFC 8414)
+         * @description Access: public.
+         */
+        get: operations["auth.getWellKnownOauthAuthorizationServer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the provider metadata (OpenID Connect Discovery)
          * @description Access: public.
          */
         get: operations["auth.getWellKnownOpenidConfiguration"];
@@ -517,6 +537,46 @@ export interface paths {
          */
         post: operations["auth.postAuthAccountSessions"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/apps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the apps that I have allowed something, newest first
+         * @description Access: access token.
+         */
+        get: operations["auth.getAuthApps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/apps/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End what an app may do: its sessions and tokens, and my consent
+         * @description Access: access token.
+         */
+        delete: operations["auth.deleteAuthAppsById"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1852,6 +1912,200 @@ export interface paths {
         get: operations["notifications.getNotificationsUnreadCount"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask a person for a code (RFC 6749, OpenID Connect)
+         * @description Access: public.
+         */
+        get: operations["auth.getOauthAuthorize"];
+        put?: never;
+        /**
+         * Ask a person for a code, with a form
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthAuthorize"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide what an app may do
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthConsent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/device": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the page on which a person enters the code of a device
+         * @description Access: public.
+         */
+        get: operations["auth.getOauthDevice"];
+        put?: never;
+        /**
+         * Find the device of a code, and allow it or not
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/device_authorization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the sign-in of a device without a browser (RFC 8628)
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthDeviceAuthorization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Introspect a token of the app (RFC 7662)
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthIntrospect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register an app (RFC 7591)
+         * @description An app that nobody allows anything within a day is deleted.
+         *
+         *     Access: public.
+         */
+        post: operations["auth.postOauthRegister"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a token of the app (RFC 7009)
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthRevoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchange a grant for tokens (RFC 6749)
+         * @description Access: public.
+         */
+        post: operations["auth.postOauthToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauth/userinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what an app may know of the person (OpenID Connect)
+         * @description Access: access token. Apps need the scope `openid`.
+         */
+        get: operations["auth.getOauthUserinfo"];
+        put?: never;
+        /**
+         * Get what an app may know of the person, with POST
+         * @description Access: access token. Apps need the scope `openid`.
+         */
+        post: operations["auth.postOauthUserinfo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3977,9 +4231,60 @@ export interface components {
             /** @description With the first second factor of an account, shown this once */
             recovery_codes: string[] | null;
         };
+        "auth.AllowedApp": {
+            id: string;
+            name: string;
+            website: string | null;
+            /** @description What it may do */
+            scopes: string[];
+            /** Format: date-time */
+            allowed_at: string;
+            /** @description When it last signed in or refreshed; null where it is not signed in */
+            last_used_at: string | null;
+        };
+        "auth.AllowedAppPage": {
+            items: components["schemas"]["auth.AllowedApp"][];
+            next_cursor: string | null;
+        };
         "auth.AppConfirmation": {
             /** @example 492039 */
             code: string;
+        };
+        "auth.AppRegistration": {
+            /**
+             * @description `https`, `http` on the loopback interface, a scheme of the app’s own, or `urn:ietf:wg:oauth:2.0:oob`. Compared exactly, but for the port on the loopback interface
+             * @example [
+             *       "https://app.example/callback"
+             *     ]
+             */
+            redirect_uris?: string[];
+            /**
+             * @description Shown to the person (1 to 60 visible characters)
+             * @example Example
+             */
+            client_name?: string;
+            /**
+             * @description Shown to the person
+             * @example https://example.com/picture.png
+             */
+            client_uri?: string;
+            /** @enum {string} */
+            token_endpoint_auth_method?: "client_secret_basic" | "client_secret_post" | "none";
+            /** @description Of `authorization_code`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code`, `password`, `refresh_token`; `authorization_code` by default */
+            grant_types?: string[];
+            /**
+             * @example [
+             *       "code"
+             *     ]
+             */
+            response_types?: string[];
+            /**
+             * @description All that the app may ask for; everything by default
+             * @example openid profile read write:statuses
+             */
+            scope?: string;
+        } & {
+            [key: string]: unknown;
         };
         "auth.AppSetup": {
             /** @description Base32, to be typed where the QR code cannot be scanned */
@@ -4002,6 +4307,42 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
+        } & {
+            [key: string]: unknown;
+        };
+        "auth.AuthorizationQuery": {
+            /** @description Of the app */
+            client_id?: string;
+            /** @description One of the app’s */
+            redirect_uri?: string;
+            /** @description `code` */
+            response_type?: string;
+            /** @description Names separated by blanks */
+            scope?: string;
+            /** @description Sent back */
+            state?: string;
+            /** @description Required but for apps of `POST /api/v1/apps` */
+            code_challenge?: string;
+            /** @description `S256` */
+            code_challenge_method?: string;
+            /** @description `query` */
+            response_mode?: string;
+            /** @description Sent back in the ID token */
+            nonce?: string;
+            /** @description `none`, or of `login`, `consent` and `select_account` */
+            prompt?: string;
+            /** @description Seconds since the sign-in */
+            max_age?: string;
+            /** @description Filled in when the person signs in */
+            login_hint?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        "auth.ClientTokenForm": {
+            token?: string;
+            token_type_hint?: string;
+            client_id?: string;
+            client_secret?: string;
         } & {
             [key: string]: unknown;
         };
@@ -4053,6 +4394,27 @@ export interface components {
             };
             /** @constant */
             attestation: "none";
+        };
+        "auth.DeviceAuthorization": {
+            device_code: string;
+            /** @example WDJB-MJHT */
+            user_code: string;
+            /** Format: uri */
+            verification_uri: string;
+            /** Format: uri */
+            verification_uri_complete: string;
+            /** @description Seconds */
+            expires_in: number;
+            /** @description Seconds between two requests */
+            interval: number;
+        };
+        "auth.DeviceAuthorizationForm": {
+            client_id?: string;
+            client_secret?: string;
+            /** @description Names separated by blanks */
+            scope?: string;
+        } & {
+            [key: string]: unknown;
         };
         "auth.FactorAdded": {
             recovery_codes: string[] | null;
@@ -4111,6 +4473,12 @@ export interface components {
             /** @description Each signs in once in place of another second factor. They are shown this once */
             recovery_codes: string[];
         };
+        /** @description An error in the form of the protocol (RFC 6749, 5.2) */
+        "auth.OAuthFailure": {
+            /** @example invalid_request */
+            error: string;
+            error_description?: string;
+        };
         "auth.Passkey": {
             id: string;
             name: string;
@@ -4166,6 +4534,23 @@ export interface components {
         "auth.RefreshRequest": {
             /** @description Not required if the cookie is sent */
             refresh_token?: string;
+        };
+        "auth.RegisteredApp": {
+            client_id: string;
+            /** @description Seconds since 1970 */
+            client_id_issued_at: number;
+            /** @description Absent for public clients. It is not shown again */
+            client_secret?: string;
+            /** @description 0: never */
+            client_secret_expires_at?: number;
+            client_name: string;
+            client_uri?: string;
+            redirect_uris: string[];
+            grant_types: string[];
+            response_types: string[];
+            token_endpoint_auth_method: string;
+            scope: string;
+            id_token_signed_response_alg?: string;
         };
         "auth.Registration": {
             /** @example alice */
@@ -4227,15 +4612,37 @@ export interface components {
             /** Format: uri */
             issuer: string;
             /** Format: uri */
-            jwks_uri: string;
+            authorization_endpoint: string;
+            /** Format: uri */
+            token_endpoint: string;
+            /** Format: uri */
+            registration_endpoint: string;
+            /** Format: uri */
+            device_authorization_endpoint: string;
             /** Format: uri */
             introspection_endpoint: string;
-            introspection_endpoint_auth_methods_supported: string[];
             /** Format: uri */
             revocation_endpoint: string;
-            revocation_endpoint_auth_methods_supported: string[];
+            /** Format: uri */
+            userinfo_endpoint?: string;
+            /** Format: uri */
+            jwks_uri: string;
+            scopes_supported: string[];
             response_types_supported: string[];
+            response_modes_supported: string[];
             grant_types_supported: string[];
+            code_challenge_methods_supported: string[];
+            token_endpoint_auth_methods_supported: string[];
+            introspection_endpoint_auth_methods_supported: string[];
+            revocation_endpoint_auth_methods_supported: string[];
+            authorization_response_iss_parameter_supported: boolean;
+            prompt_values_supported: string[];
+            request_parameter_supported: boolean;
+            request_uri_parameter_supported: boolean;
+            claims_parameter_supported: boolean;
+            subject_types_supported?: string[];
+            id_token_signing_alg_values_supported?: string[];
+            claims_supported?: string[];
             /** Format: uri */
             service_documentation: string;
         };
@@ -4297,6 +4704,28 @@ export interface components {
             token_type: string;
             /** @description Seconds */
             expires_in: number;
+        };
+        "auth.TokenResponse": {
+            access_token: string;
+            /** @example Bearer */
+            token_type: string;
+            /** @description Seconds; absent for a token that is valid until it is revoked */
+            expires_in?: number;
+            /** @description Single use */
+            refresh_token?: string;
+            scope: string;
+            id_token?: string;
+            /** @description Seconds since 1970 */
+            created_at?: number;
+        };
+        "auth.UserInfo": {
+            sub: string;
+            preferred_username?: string;
+            name?: string;
+            picture?: string;
+            profile?: string;
+            email?: string;
+            email_verified?: boolean;
         };
         "auth.VerificationRequest": {
             token: string;
@@ -5832,6 +6261,28 @@ export interface operations {
             "5XX": components["responses"]["Problem"];
         };
     };
+    "auth.getWellKnownOauthAuthorizationServer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metadata */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.ServerMetadata"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
     "auth.getWellKnownOpenidConfiguration": {
         parameters: {
             query?: never;
@@ -6668,6 +7119,55 @@ export interface operations {
             };
             /** @description To the next page */
             303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getAuthApps": {
+        parameters: {
+            query?: {
+                /** @description Items per page */
+                limit?: number;
+                /** @description `next_cursor` of the previous page */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.AllowedAppPage"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.deleteAuthAppsById": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8989,6 +9489,550 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["notifications.UnreadCount"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getOauthAuthorize": {
+        parameters: {
+            query?: {
+                /** @description Of the app */
+                client_id?: string;
+                /** @description One of the app’s */
+                redirect_uri?: string;
+                /** @description `code` */
+                response_type?: string;
+                /** @description Names separated by blanks */
+                scope?: string;
+                /** @description Sent back */
+                state?: string;
+                /** @description Required but for apps of `POST /api/v1/apps` */
+                code_challenge?: string;
+                /** @description `S256` */
+                code_challenge_method?: string;
+                /** @description `query` */
+                response_mode?: string;
+                /** @description Sent back in the ID token */
+                nonce?: string;
+                /** @description `none`, or of `login`, `consent` and `select_account` */
+                prompt?: string;
+                /** @description Seconds since the sign-in */
+                max_age?: string;
+                /** @description Filled in when the person signs in */
+                login_hint?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthAuthorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["auth.AuthorizationQuery"];
+            };
+        };
+        responses: {
+            /** @description To the same with GET */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthConsent": {
+        parameters: {
+            query?: {
+                /** @description Of the app */
+                client_id?: string;
+                /** @description One of the app’s */
+                redirect_uri?: string;
+                /** @description `code` */
+                response_type?: string;
+                /** @description Names separated by blanks */
+                scope?: string;
+                /** @description Sent back */
+                state?: string;
+                /** @description Required but for apps of `POST /api/v1/apps` */
+                code_challenge?: string;
+                /** @description `S256` */
+                code_challenge_method?: string;
+                /** @description `query` */
+                response_mode?: string;
+                /** @description Sent back in the ID token */
+                nonce?: string;
+                /** @description `none`, or of `login`, `consent` and `select_account` */
+                prompt?: string;
+                /** @description Seconds since the sign-in */
+                max_age?: string;
+                /** @description Filled in when the person signs in */
+                login_hint?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    form_token?: string;
+                    /** @enum {string} */
+                    decision: "allow" | "deny";
+                };
+            };
+        };
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description To the next page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getOauthDevice": {
+        parameters: {
+            query?: {
+                user_code?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthDevice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    form_token?: string;
+                    user_code: string;
+                    /** @enum {string} */
+                    decision?: "allow" | "deny";
+                };
+            };
+        };
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description To the next page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthDeviceAuthorization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["auth.DeviceAuthorizationForm"];
+                "application/json": components["schemas"]["auth.DeviceAuthorizationForm"];
+                "multipart/form-data": components["schemas"]["auth.DeviceAuthorizationForm"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.DeviceAuthorization"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthIntrospect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["auth.ClientTokenForm"];
+                "application/json": components["schemas"]["auth.ClientTokenForm"];
+                "multipart/form-data": components["schemas"]["auth.ClientTokenForm"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.Introspection"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthRegister": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["auth.AppRegistration"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description Where the result is found */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.RegisteredApp"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthRevoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["auth.ClientTokenForm"];
+                "application/json": components["schemas"]["auth.ClientTokenForm"];
+                "multipart/form-data": components["schemas"]["auth.ClientTokenForm"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthToken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /** @example authorization_code */
+                    grant_type?: string;
+                    client_id?: string;
+                    client_secret?: string;
+                    code?: string;
+                    redirect_uri?: string;
+                    code_verifier?: string;
+                    refresh_token?: string;
+                    device_code?: string;
+                    username?: string;
+                    password?: string;
+                    /** @description Names separated by blanks */
+                    scope?: string;
+                } & {
+                    [key: string]: unknown;
+                };
+                "application/json": {
+                    /** @example authorization_code */
+                    grant_type?: string;
+                    client_id?: string;
+                    client_secret?: string;
+                    code?: string;
+                    redirect_uri?: string;
+                    code_verifier?: string;
+                    refresh_token?: string;
+                    device_code?: string;
+                    username?: string;
+                    password?: string;
+                    /** @description Names separated by blanks */
+                    scope?: string;
+                } & {
+                    [key: string]: unknown;
+                };
+                "multipart/form-data": {
+                    /** @example authorization_code */
+                    grant_type?: string;
+                    client_id?: string;
+                    client_secret?: string;
+                    code?: string;
+                    redirect_uri?: string;
+                    code_verifier?: string;
+                    refresh_token?: string;
+                    device_code?: string;
+                    username?: string;
+                    password?: string;
+                    /** @description Names separated by blanks */
+                    scope?: string;
+                } & {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.TokenResponse"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.getOauthUserinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.UserInfo"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "auth.postOauthUserinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.UserInfo"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["auth.OAuthFailure"];
                 };
             };
             "4XX": components["responses"]["Problem"];

@@ -1,7 +1,9 @@
 import { inTransaction } from '#kit/mysql/database';
 import { emailKey } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
+import { deleteConsents } from '../apps/store';
 import type { AuthDeps, RevocationDeps } from '../deps';
+import { deleteGrantsOf } from '../oauth/store';
 import { deleteResets } from '../password-resets/store';
 import { eraseFactors } from '../second-factors/service';
 import { endAllSessions, eraseSessions } from '../sessions/store';
@@ -121,7 +123,9 @@ export async function eraseUser(
       version: received.version,
       erasedAt: new Date(deps.now()),
     });
+    await deleteGrantsOf(transaction, received.id);
     await eraseSessions(transaction, received.id);
+    await deleteConsents(transaction, received.id);
     await deleteResets(transaction, received.id);
     await eraseFactors(transaction, received.id);
     revoke({ kind: 'user', subject: received.id });

@@ -15,7 +15,14 @@ const MINUTE_MS = 60_000;
 const subject = () => ({
   userId: uuidv7(),
   username: 'ada',
-  session: { id: uuidv7(), createdAt: new Date(), appId: null, scopes: null, methods: null },
+  session: {
+    id: uuidv7(),
+    createdAt: new Date(),
+    appId: null,
+    scopes: null,
+    methods: null,
+    signedInAt: null,
+  },
   roles: ['user'],
   permissions: [],
 });

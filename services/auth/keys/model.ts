@@ -10,15 +10,35 @@ export const KeySet = Type.Object({
   ),
 });
 
-/** RFC 8414, section 2. */
+const uri = () => Type.String({ format: 'uri' });
+const words = () => Type.Array(Type.String());
+
+/** RFC 8414, section 2, and OpenID Connect Discovery, section 3: the optional members are about ID tokens. */
 export const ServerMetadata = Type.Object({
-  issuer: Type.String({ format: 'uri' }),
-  jwks_uri: Type.String({ format: 'uri' }),
-  introspection_endpoint: Type.String({ format: 'uri' }),
-  introspection_endpoint_auth_methods_supported: Type.Array(Type.String()),
-  revocation_endpoint: Type.String({ format: 'uri' }),
-  revocation_endpoint_auth_methods_supported: Type.Array(Type.String()),
-  response_types_supported: Type.Array(Type.String()),
-  grant_types_supported: Type.Array(Type.String()),
-  service_documentation: Type.String({ format: 'uri' }),
+  issuer: uri(),
+  authorization_endpoint: uri(),
+  token_endpoint: uri(),
+  registration_endpoint: uri(),
+  device_authorization_endpoint: uri(),
+  introspection_endpoint: uri(),
+  revocation_endpoint: uri(),
+  userinfo_endpoint: Type.Optional(uri()),
+  jwks_uri: uri(),
+  scopes_supported: words(),
+  response_types_supported: words(),
+  response_modes_supported: words(),
+  grant_types_supported: words(),
+  code_challenge_methods_supported: words(),
+  token_endpoint_auth_methods_supported: words(),
+  introspection_endpoint_auth_methods_supported: words(),
+  revocation_endpoint_auth_methods_supported: words(),
+  authorization_response_iss_parameter_supported: Type.Boolean(),
+  prompt_values_supported: words(),
+  request_parameter_supported: Type.Boolean(),
+  request_uri_parameter_supported: Type.Boolean(),
+  claims_parameter_supported: Type.Boolean(),
+  subject_types_supported: Type.Optional(words()),
+  id_token_signing_alg_values_supported: Type.Optional(words()),
+  claims_supported: Type.Optional(words()),
+  service_documentation: uri(),
 });

@@ -144,6 +144,7 @@ CREATE TABLE `totp_secrets` (
 ALTER TABLE `sessions` ADD `app_id` binary(16);--> statement-breakpoint
 ALTER TABLE `sessions` ADD `scopes` json;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `methods` json;--> statement-breakpoint
+ALTER TABLE `sessions` ADD `signed_in_at` datetime(3);--> statement-breakpoint
 CREATE INDEX `app_tokens_session` ON `app_tokens` (`session_id`);--> statement-breakpoint
 CREATE INDEX `app_tokens_app` ON `app_tokens` (`app_id`);--> statement-breakpoint
 CREATE INDEX `app_tokens_expires` ON `app_tokens` (`expires_at`);--> statement-breakpoint

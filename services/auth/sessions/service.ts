@@ -7,6 +7,7 @@ import type { Transaction } from '#kit/mysql/database';
 import { type Authorizations, findAuthorizations } from '../credentials/authorizations';
 import { findByUserId, lockByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
+import { deleteGrantsOf } from '../oauth/store';
 import { secondFactorRequired } from '../second-factors/pending';
 import { isMultiFactor, withPassword } from '../second-factors/rules';
 import { findFactors, hasFactor } from '../second-factors/store';
@@ -46,7 +47,7 @@ interface Revoking {
   readonly revoke: Revoke;
 }
 
-/** Beyond it the oldest session ends: more than anybody's devices, and few enough to read all of them. */
+/** Of their own. Beyond it the oldest ends: more than anybody's devices, and few enough to read all of them. */
 const MAX_SESSIONS_PER_USER = 100;
 
 /**
@@ -71,7 +72,7 @@ export async function openSession(
     }
     const factors = isMultiFactor(methods) ? undefined : await findFactors(transaction, user.userId);
     if (factors !== undefined && hasFactor(factors)) return factors;
-    const open = await store.listOpenSessionIds(transaction, user.userId);
+    const open = await store.listOpenSessionIds(transaction, user.userId, { appId: null });
     await endSessions(deps, open.slice(0, -(MAX_SESSIONS_PER_USER - 1)), { transaction, revoke });
     await insertSession(transaction, session, refreshToken);
     return undefined;
@@ -101,6 +102,7 @@ function newSession(
     appId: null,
     scopes: null,
     methods: methods === null ? null : [...methods],
+    signedInAt: null,
   };
 }
 
@@ -124,15 +126,26 @@ async function insertSession(
  * @throws InvalidRefreshToken for an unknown token, and if the session has ended or is ended by reuse
  */
 export async function refresh(deps: AuthDeps, refreshToken: string): Promise<TokenPair> {
+  const { user, authorizations, ...exchanged } = await exchangeRefreshToken(deps, refreshToken, null);
+  return tokenPair(deps, user, authorizations, exchanged);
+}
+
+/**
+ * Exchanges a refresh token for its successor, as `refresh` does.
+ *
+ * @param appId the app whose session it must be of; null for a person's own
+ */
+export async function exchangeRefreshToken(deps: AuthDeps, refreshToken: string, appId: string | null) {
   const found = await store.findSessionOfRefreshToken(deps.database, hashRefreshToken(refreshToken));
-  if (found === undefined || !isActive(found.session, deps.now())) throw new InvalidRefreshToken();
+  if (found === undefined || found.session.appId !== appId || !isActive(found.session, deps.now()))
+    throw new InvalidRefreshToken();
   const { userId } = found.session;
   const authorizations = await findAuthorizations(deps, userId);
   const stored = await findByUserId(deps.database, userId);
   const successor = await rotate(deps, found.session, { refreshToken, active: authorizations.active });
   if (successor === undefined || stored?.username == null) throw new InvalidRefreshToken();
   const user = { userId, username: stored.username };
-  return tokenPair(deps, user, authorizations, { session: found.session, refreshToken: successor });
+  return { user, authorizations, session: found.session, refreshToken: successor };
 }
 
 /** @returns the successor; undefined if the session has ended, or is ended by reuse or for an inactive user */
@@ -233,7 +246,8 @@ export async function listSessions(deps: AuthDeps, caller: Caller, query: PageQu
 /** Ends one of the caller's sessions. @throws SessionNotFound, also for another user's session */
 export async function endOwnSession(deps: AuthDeps, caller: Caller, id: string): Promise<void> {
   const session = await store.findSession(deps.database, id);
-  if (session?.userId !== caller.id || !isActive(session, deps.now())) throw new SessionNotFound();
+  const isOwn = session?.userId === caller.id && session.appId === null;
+  if (!isOwn || !isActive(session, deps.now())) throw new SessionNotFound();
   await endSession(deps, session);
 }
 
@@ -263,6 +277,7 @@ export async function renewSession(
   const refreshToken = createRefreshToken();
   await withRevocations(deps, userId, async (transaction, revoke) => {
     await change(transaction);
+    await deleteGrantsOf(transaction, userId);
     const open = await store.listOpenSessionIds(transaction, userId);
     await endSessions(deps, open, { transaction, revoke });
     await insertSession(transaction, session, refreshToken);
@@ -270,7 +285,8 @@ export async function renewSession(
   return tokenPair(deps, { userId, username }, authorizations, { session, refreshToken });
 }
 
-async function endSessions(
+/** Ends sessions of one user, as part of a change that revokes tokens. */
+export async function endSessions(
   deps: AuthDeps,
   ids: readonly string[],
   { transaction, revoke }: Revoking,

@@ -56,22 +56,40 @@ export async function register(deps: AuthDeps, input: Registration, from: Reques
  * @throws ServiceOverloaded
  */
 export async function signIn(deps: AuthDeps, input: SignIn, from: Requester): Promise<Entered> {
+  const { user, verifiedHash } = await verifyCredentials(deps, input, from);
+  return startSession(deps, user, { from, verifiedHash, methods: ['pwd'] });
+}
+
+/** Somebody whose password was right, and the hash that it was verified against. */
+export interface Verified {
+  readonly user: SessionUser;
+  readonly verifiedHash: string;
+}
+
+/**
+ * Checks a username or email address and a password, within the limits of wrong ones.
+ *
+ * @throws InvalidCredentials for an unknown name and for a wrong password alike, after the same time
+ * @throws TooManyAttempts
+ * @throws ServiceOverloaded
+ */
+export async function verifyCredentials(deps: AuthDeps, input: SignIn, from: Requester): Promise<Verified> {
   const name = nameOf(input);
   const turn = { ...from.lifetime, key: networkOf(from.client.address) };
   // Whoever shows a device may be preferred, which takes the account to tell.
   const release = from.device === undefined ? deps.passwordTurns.reserve(turn) : () => undefined;
   try {
-    return await signInByName(deps, name, { password: input.password, from, turn, release });
+    return await verifyByName(deps, name, { password: input.password, from, turn, release });
   } finally {
     release();
   }
 }
 
-async function signInByName(
+async function verifyByName(
   deps: AuthDeps,
   { kind, key }: credentials.Name,
   options: { password: string; from: Requester; turn: Turn; release: () => void },
-): Promise<Entered> {
+): Promise<Verified> {
   const { password, from, turn, release } = options;
   const stored = await credentials.findByName(deps.database, { kind, key });
   const userId = stored?.userId ?? null;
@@ -96,7 +114,7 @@ async function signInByName(
   const verifiedHash = isOutdated
     ? await upgradeHash(deps, user.userId, { from: hash, password, turn })
     : hash;
-  return startSession(deps, user, { from, verifiedHash, methods: ['pwd'] });
+  return { user, verifiedHash };
 }
 
 /**

@@ -1,7 +1,9 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, sql } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
+import { deleteGrantsOf, deleteTokensOfSessions, eraseAppTokens } from '../oauth/store';
 import { browserSessions, refreshTokens, sessions } from '../schema';
+import { SESSION_IDLE_MS } from './rules';
 
 export type SessionRow = typeof sessions.$inferSelect;
 export type RefreshTokenRow = typeof refreshTokens.$inferSelect;
@@ -73,23 +75,50 @@ export async function endSessions(
   if (ids.length === 0) return;
   await transaction
     .update(sessions)
-    .set({ endedAt })
+    .set(ended(endedAt))
     .where(and(inArray(sessions.id, [...ids]), isNull(sessions.endedAt)));
 }
 
+/** Ends all sessions of a user, those of apps as well, and what would open new ones. */
 export async function endAllSessions(transaction: Transaction, userId: string, endedAt: Date): Promise<void> {
+  // First: a code that is being exchanged is waited for, and its session is ended as well.
+  await deleteGrantsOf(transaction, userId);
   await transaction
     .update(sessions)
-    .set({ endedAt })
+    .set(ended(endedAt))
     .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)));
 }
 
-/** The ids of a user's sessions that have not been ended, oldest first. */
-export async function listOpenSessionIds(transaction: Transaction, userId: string): Promise<string[]> {
+/** An ended session is deleted with the expired ones, also one that had no end. */
+const ended = (endedAt: Date) => ({
+  endedAt,
+  expiresAt: sql`least(${sessions.expiresAt}, ${sql.param(new Date(endedAt.getTime() + SESSION_IDLE_MS), sessions.expiresAt)})`,
+});
+
+/**
+ * The ids of a user's sessions that have not been ended, oldest first.
+ *
+ * @param of one app, or null for the user's own; all without it
+ */
+export async function listOpenSessionIds(
+  transaction: Transaction,
+  userId: string,
+  of?: { appId: string | null },
+): Promise<string[]> {
   const rows = await transaction
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(eq(sessions.userId, userId), isNull(sessions.endedAt)))
+    .where(
+      and(
+        eq(sessions.userId, userId),
+        isNull(sessions.endedAt),
+        of === undefined
+          ? undefined
+          : of.appId === null
+            ? isNull(sessions.appId)
+            : eq(sessions.appId, of.appId),
+      ),
+    )
     .orderBy(asc(sessions.id));
   return rows.map((row) => row.id);
 }
@@ -97,17 +126,20 @@ export async function listOpenSessionIds(transaction: Transaction, userId: strin
 /** More than anybody's networks of a month. */
 const MAX_ADDRESSES = 200;
 
-/** The addresses from which a user has signed in, in sessions that have not expired or been deleted yet. */
+/**
+ * The addresses from which a user has signed in, in sessions that have not expired or been deleted yet. Those of apps are of
+ * their servers.
+ */
 export async function listAddresses(database: Database, userId: string): Promise<string[]> {
   const rows = await database
     .selectDistinct({ address: sessions.address })
     .from(sessions)
-    .where(eq(sessions.userId, userId))
+    .where(and(eq(sessions.userId, userId), isNull(sessions.appId)))
     .limit(MAX_ADDRESSES);
   return rows.map(({ address }) => address);
 }
 
-/** A user's active sessions, newest first. */
+/** A user's own active sessions, newest first. */
 export async function listSessions(
   database: Database,
   userId: string,
@@ -119,6 +151,7 @@ export async function listSessions(
     .where(
       and(
         eq(sessions.userId, userId),
+        isNull(sessions.appId),
         isNull(sessions.endedAt),
         gt(sessions.expiresAt, page.now),
         page.beforeId === null ? undefined : lt(sessions.id, page.beforeId),
@@ -147,6 +180,7 @@ export async function listAllSessions(
 /** Deletes a user's sessions, with their refresh tokens and browsers. */
 export async function eraseSessions(transaction: Transaction, userId: string): Promise<void> {
   const ids = transaction.select({ id: sessions.id }).from(sessions).where(eq(sessions.userId, userId));
+  await eraseAppTokens(transaction, userId);
   await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
   await transaction.delete(browserSessions).where(inArray(browserSessions.sessionId, ids));
   await transaction.delete(sessions).where(eq(sessions.userId, userId));
@@ -165,6 +199,7 @@ export async function deleteExpiredSessions(
     .limit(limit);
   const ids = expired.map((row) => row.id);
   if (ids.length === 0) return 0;
+  await deleteTokensOfSessions(transaction, ids);
   await transaction.delete(refreshTokens).where(inArray(refreshTokens.sessionId, ids));
   await transaction.delete(browserSessions).where(inArray(browserSessions.sessionId, ids));
   await transaction.delete(sessions).where(inArray(sessions.id, ids));

@@ -20,8 +20,8 @@ export function signAccessToken(
   subject: {
     userId: string;
     username: string;
-    /** Every session begins with a sign-in. */
-    session: Pick<SessionRow, 'id' | 'createdAt' | 'appId' | 'scopes' | 'methods'>;
+    /** A session begins with a sign-in, but for one of an app. */
+    session: Pick<SessionRow, 'id' | 'createdAt' | 'appId' | 'scopes' | 'methods' | 'signedInAt'>;
   } & Pick<Authorizations, 'roles' | 'permissions'>,
   issued: Issued = {},
 ): Promise<string> {
@@ -31,7 +31,7 @@ export function signAccessToken(
     client_id: session.appId ?? deps.settings.audience,
     ...(session.appId !== null && { scope: (session.scopes ?? []).join(' ') }),
     sid: session.id,
-    auth_time: Math.floor(session.createdAt.getTime() / 1000),
+    auth_time: Math.floor((session.signedInAt ?? session.createdAt).getTime() / 1000),
     ...(session.methods !== null && { amr: session.methods }),
     username: subject.username,
     roles: subject.roles,

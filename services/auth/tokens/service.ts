@@ -61,7 +61,8 @@ export async function introspect(deps: AuthDeps, token: string): Promise<Introsp
   return {
     active: true,
     token_type: 'refresh_token',
-    client_id: audience,
+    client_id: session.appId ?? audience,
+    ...(session.scopes !== null && { scope: session.scopes.join(' ') }),
     sub: session.userId,
     sid: session.id,
     iss: issuer,

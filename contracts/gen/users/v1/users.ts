@@ -1690,6 +1690,7 @@ export const UsersServiceDefinition = {
         _unknownFields: {
           409874: [
             Buffer.from([8, 97, 99, 99, 111, 117, 110, 116, 115]) as Buffer,
+            Buffer.from([4, 97, 117, 116, 104]) as Buffer,
             Buffer.from([
               18,
               108,
@@ -1771,7 +1772,9 @@ export const UsersServiceDefinition = {
       responseStream: false,
       options: {
         idempotencyLevel: "NO_SIDE_EFFECTS",
-        _unknownFields: { 409874: [Buffer.from([4, 109, 97, 105, 108]) as Buffer] },
+        _unknownFields: {
+          409874: [Buffer.from([4, 97, 117, 116, 104]) as Buffer, Buffer.from([4, 109, 97, 105, 108]) as Buffer],
+        },
       },
     },
     /** Returns the relationship of two users. */
