@@ -21,17 +21,19 @@ export interface DescribedApp {
 /**
  * The apps of all services by name, built on stand-ins for what they depend on: their routes can be read, and requests that
  * reach no handler answered, without a database, a broker or a port.
+ *
+ * @param known dependencies that are no stand-ins, of every app
  */
-export async function serviceApps(): Promise<DescribedApp[]> {
+export async function serviceApps(known: object = {}): Promise<DescribedApp[]> {
   const names = (await readdir(SERVICES)).sort();
-  return Promise.all(names.map(async (name) => ({ name, app: await serviceApp(name) })));
+  return Promise.all(names.map(async (name) => ({ name, app: await serviceApp(name, known) })));
 }
 
-async function serviceApp(name: string): Promise<AnyElysia> {
+async function serviceApp(name: string, known: object): Promise<AnyElysia> {
   const exported: Record<string, unknown> = await import(join(SERVICES, name, 'index.ts'));
   const create = Object.values(exported).find((value) => typeof value === 'function');
   if (typeof create !== 'function') throw new Error(`services/${name}/index.ts exports no app`);
-  return create(standIn({ runtime: idleRuntime(name), ...SETTINGS }), standIn());
+  return create(standIn({ runtime: idleRuntime(name), ...SETTINGS, ...known }), standIn());
 }
 
 /** The registry's app, likewise. */

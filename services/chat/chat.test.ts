@@ -574,6 +574,30 @@ describe('the handshake', () => {
       expect(await handshake(one, room, sent, query)).toEqual({ status: 401, code: 'auth.unauthenticated' });
   });
 
+  test.concurrent('an app connects with the scope to read, however it sends its token, and speaks with that to write', async () => {
+    const room = newRoom();
+    const [other, reader, writer] = await Promise.all([
+      person('ada', { appScopes: ['write', 'read:statuses'] }),
+      person('ada', { appScopes: ['read:chat'] }),
+      person('ada', { appScopes: ['read', 'write:chat'] }),
+    ]);
+    const refused = { status: 403, code: 'auth.insufficient-scope' };
+    expect(await handshake(one, room, other.headers)).toEqual(refused);
+    expect(await handshake(one, room, {}, `?token=${other.token}`)).toEqual(refused);
+    const protocol = { 'sec-websocket-protocol': `rookery.chat, rookery.token.${other.token}` };
+    expect(await handshake(one, room, protocol)).toEqual(refused);
+    const [listening, speaking] = await Promise.all([
+      enterRoom(one, room, { headers: reader.headers }),
+      enterRoom(one, room, { headers: writer.headers }),
+    ]);
+    listening.say('from the reader');
+    listening.sendRaw('{"type":"typing"}');
+    expect(await listening.got('error')).toMatchObject({ code: 'auth.insufficient-scope' });
+    speaking.say('from the writer');
+    expect(await listening.got('message')).toMatchObject({ message: 'from the writer' });
+    expect(speaking.frames.filter(({ type }) => type === 'typing')).toEqual([]);
+  });
+
   test.concurrent('a connection is closed when its token expires, and shortly after it is revoked', async () => {
     const room = newRoom();
     const short = await person('short', { lifetimeSeconds: 5 });

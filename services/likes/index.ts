@@ -27,6 +27,7 @@ export const likes = (deps: LikesDeps) =>
       async ({ caller, body }) => ({ items: await service.readCounts(deps, caller, body.post_ids) }),
       {
         optionalUser: true,
+        scope: 'read:favourites',
         body: model.PostIds,
         response: model.PostLikesList,
         ...describe(
@@ -50,6 +51,7 @@ export const likes = (deps: LikesDeps) =>
       },
       {
         user: true,
+        scope: 'write:favourites',
         ...byPost,
         response: { 200: model.PostLikes, 201: model.PostLikes },
         ...describe('Like a post (idempotent)', 'Likes'),
@@ -58,10 +60,11 @@ export const likes = (deps: LikesDeps) =>
     .delete(
       '/likes/:post_id',
       ({ caller, params, set }) => noContent(set, service.unlike(deps, caller, params.post_id)),
-      { user: true, ...byPost, ...describe('Remove a like', 'Likes') },
+      { user: true, scope: 'write:favourites', ...byPost, ...describe('Remove a like', 'Likes') },
     )
     .get('/likes/:post_id/count', ({ caller, params }) => service.readCount(deps, caller, params.post_id), {
       optionalUser: true,
+      scope: 'read:favourites',
       ...byPost,
       response: model.PostLikes,
       ...describe('Get the like count of a post, or of the original of a repost', 'Likes'),

@@ -33,6 +33,7 @@ export const notifications = (deps: NotificationsDeps, live: LiveNotifications) 
         paged(set, request, await service.listNotifications(deps, caller, query)),
       {
         user: true,
+        scope: 'read:notifications',
         query: model.NotificationQuery,
         response: model.NotificationPage,
         ...describe('List my notifications, last updated first', 'Notifications'),
@@ -40,11 +41,13 @@ export const notifications = (deps: NotificationsDeps, live: LiveNotifications) 
     )
     .get('/notifications/unread-count', ({ caller }) => service.countUnread(deps, caller), {
       user: true,
+      scope: 'read:notifications',
       response: model.UnreadCount,
       ...describe('Count my unread notifications', 'Notifications'),
     })
     .post('/notifications/read', ({ caller, body }) => service.markRead(deps, caller, body), {
       user: true,
+      scope: 'write:notifications',
       body: model.Read,
       response: model.UnreadCount,
       ...describe('Mark notifications as read, by ids or up to one', 'Notifications'),
@@ -53,15 +56,17 @@ export const notifications = (deps: NotificationsDeps, live: LiveNotifications) 
       '/notifications/stream',
       ({ caller, request, server }) =>
         live.open(caller, streamRequestOf(deps.tokens, { request, server }, caller)),
-      { user: true, ...streamDocs },
+      { user: true, scope: 'read:notifications', ...streamDocs },
     )
     .get('/notifications/settings', ({ caller }) => service.readSettings(deps, caller), {
       user: true,
+      scope: 'read:notifications',
       response: model.SettingsView,
       ...describe('Get my notification settings', 'Notifications'),
     })
     .put('/notifications/settings', ({ caller, body }) => service.changeSettings(deps, caller, body), {
       user: true,
+      scope: 'write:notifications',
       body: model.SettingsChange,
       response: model.SettingsView,
       ...describe('Update my notification settings; omitted types keep theirs', 'Notifications'),

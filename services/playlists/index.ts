@@ -48,6 +48,7 @@ export const playlists = (deps: PlaylistsDeps) =>
       },
       {
         user: true,
+        scope: 'write:playlists',
         body: model.NewPlaylist,
         response: { 201: model.PlaylistWithVideos },
         ...keyed('Create a playlist', PLAYLISTS),
@@ -59,6 +60,7 @@ export const playlists = (deps: PlaylistsDeps) =>
         paged(set, request, await service.listPlaylists(deps, caller, query)),
       {
         optionalUser: true,
+        scope: 'read:playlists',
         query: model.PlaylistQuery,
         response: model.PlaylistPage,
         ...describe("List my playlists or another user's public ones, newest first", PLAYLISTS),
@@ -69,6 +71,7 @@ export const playlists = (deps: PlaylistsDeps) =>
       async ({ caller, params, set }) => versioned(set, await service.readPlaylist(deps, caller, params.id)),
       {
         optionalUser: true,
+        scope: 'read:playlists',
         etag: true,
         ...byId,
         response: model.PlaylistWithVideos,
@@ -81,6 +84,7 @@ export const playlists = (deps: PlaylistsDeps) =>
         versioned(set, await service.replacePlaylist(deps, caller, targetOf(context), body)),
       {
         user: true,
+        scope: 'write:playlists',
         ...byId,
         headers: IfMatch,
         body: model.PlaylistProperties,
@@ -94,6 +98,7 @@ export const playlists = (deps: PlaylistsDeps) =>
         versioned(set, await service.updatePlaylist(deps, caller, targetOf(context), body)),
       {
         user: true,
+        scope: 'write:playlists',
         ...byId,
         headers: IfMatch,
         body: model.PlaylistUpdate,
@@ -105,7 +110,13 @@ export const playlists = (deps: PlaylistsDeps) =>
       '/playlists/:id',
       ({ caller, set, ...context }) =>
         noContent(set, service.deletePlaylist(deps, caller, targetOf(context))),
-      { user: true, ...byId, headers: IfMatch, ...describe('Delete a playlist', PLAYLISTS) },
+      {
+        user: true,
+        scope: 'write:playlists',
+        ...byId,
+        headers: IfMatch,
+        ...describe('Delete a playlist', PLAYLISTS),
+      },
     )
     .post(
       '/playlists/:id/duplicate',
@@ -117,6 +128,7 @@ export const playlists = (deps: PlaylistsDeps) =>
       },
       {
         user: true,
+        scope: 'write:playlists',
         ...byId,
         body: Type.Optional(model.PlaylistCopy),
         response: { 201: model.PlaylistWithVideos },
@@ -132,6 +144,7 @@ export const playlists = (deps: PlaylistsDeps) =>
       },
       {
         user: true,
+        scope: 'write:playlists',
         ...byId,
         headers: IfMatch,
         body: model.NewVideos,
@@ -148,6 +161,7 @@ export const playlists = (deps: PlaylistsDeps) =>
       },
       {
         user: true,
+        scope: 'write:playlists',
         params: Type.Object({ id: Type.String({ maxLength: 36 }), video_id: Type.String({ maxLength: 64 }) }),
         headers: IfMatch,
         ...describe('Remove a video from a playlist', VIDEOS),
@@ -159,6 +173,7 @@ export const playlists = (deps: PlaylistsDeps) =>
         versioned(set, await items.reorder(deps, caller, targetOf(context), body)),
       {
         user: true,
+        scope: 'write:playlists',
         ...byId,
         headers: IfMatch,
         body: model.Reordering,

@@ -33,6 +33,7 @@ export const polls = (deps: PollsDeps) =>
       },
       {
         user: true,
+        scope: 'write:statuses',
         body: model.NewPoll,
         response: { 201: model.Poll },
         ...describe('Create a poll', 'Polls'),
@@ -40,6 +41,7 @@ export const polls = (deps: PollsDeps) =>
     )
     .get('/polls/:poll_id', ({ caller, params }) => service.readPoll(deps, caller, params.poll_id), {
       optionalUser: true,
+      scope: 'read:statuses',
       ...byId,
       response: model.Poll,
       ...describe('Get a poll', 'Polls'),
@@ -49,6 +51,7 @@ export const polls = (deps: PollsDeps) =>
       ({ caller, params, body }) => service.vote(deps, caller, params.poll_id, body),
       {
         user: true,
+        scope: 'write:statuses',
         ...byId,
         body: model.Vote,
         response: model.Results,

@@ -53,6 +53,7 @@ export const resumes = (deps: ResumesDeps) =>
       },
       {
         user: true,
+        scope: 'write:resumes',
         body: model.NewResume,
         response: { 201: model.Resume },
         ...keyed('Create a résumé', RESUMES),
@@ -64,6 +65,7 @@ export const resumes = (deps: ResumesDeps) =>
         paged(set, request, await service.listResumes(deps, caller, query)),
       {
         user: true,
+        scope: 'read:resumes',
         query: PageQuery,
         response: model.ResumePage,
         ...describe('List my résumés, or all with the permission resumes:read, newest first', RESUMES),
@@ -75,6 +77,7 @@ export const resumes = (deps: ResumesDeps) =>
         paged(set, request, await service.listResumesOf(deps, caller, params.user_id, query)),
       {
         optionalUser: true,
+        scope: 'read:resumes',
         params: Type.Object({ user_id: model.UserId }),
         query: PageQuery,
         response: model.ResumePage,
@@ -92,6 +95,7 @@ export const resumes = (deps: ResumesDeps) =>
       },
       {
         optionalUser: true,
+        scope: 'read:resumes',
         etag: true,
         params: Type.Object({
           id: Type.String({
@@ -117,6 +121,7 @@ export const resumes = (deps: ResumesDeps) =>
         versioned(set, await service.updateResume(deps, caller, targetOf(context), body)),
       {
         user: true,
+        scope: 'write:resumes',
         ...byId,
         headers: IfMatch,
         body: model.ResumeUpdate,
@@ -127,7 +132,13 @@ export const resumes = (deps: ResumesDeps) =>
     .delete(
       '/resumes/:id',
       ({ caller, set, ...context }) => noContent(set, service.deleteResume(deps, caller, targetOf(context))),
-      { user: true, ...byId, headers: IfMatch, ...describe('Delete a résumé', RESUMES) },
+      {
+        user: true,
+        scope: 'write:resumes',
+        ...byId,
+        headers: IfMatch,
+        ...describe('Delete a résumé', RESUMES),
+      },
     )
 
     .post(
@@ -138,6 +149,7 @@ export const resumes = (deps: ResumesDeps) =>
       },
       {
         user: true,
+        scope: 'write:resumes',
         query: model.ImportQuery,
         body: model.JsonResumeBody,
         response: { 201: model.Resume },
@@ -152,6 +164,7 @@ export const resumes = (deps: ResumesDeps) =>
       },
       {
         optionalUser: true,
+        scope: 'read:resumes',
         etag: true,
         ...byId,
         query: model.ShareQuery,

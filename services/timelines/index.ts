@@ -55,7 +55,13 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
       '/posts',
       ({ caller, body, request, set }) =>
         sendStored(set, createPost(deps, caller, requestKey(request, '/posts'), body)),
-      { user: true, body: model.NewPost, response: { 201: model.Post }, ...keyed('Create a post', 'Posts') },
+      {
+        user: true,
+        scope: 'write:statuses',
+        body: model.NewPost,
+        response: { 201: model.Post },
+        ...keyed('Create a post', 'Posts'),
+      },
     )
     .post(
       '/posts/async',
@@ -63,6 +69,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         sendStored(set, acceptPost(deps, caller, requestKey(request, '/posts/async'), body)),
       {
         user: true,
+        scope: 'write:statuses',
         body: model.NewPost,
         response: { 202: model.QueuedPost },
         ...keyed(
@@ -73,6 +80,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     )
     .get('/posts/id/:id', ({ caller, params }) => posts.readPost(deps, caller, params.id), {
       optionalUser: true,
+      scope: 'read:statuses',
       etag: true,
       // One cache lookup or one row: a response that takes longer is waiting for something another instance may not be.
       gateway: { hedgeMs: 250 },
@@ -83,7 +91,12 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .delete(
       '/posts/id/:id',
       ({ params, caller, set }) => noContent(set, posts.deletePost(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Delete a post, as its author or a moderator', 'Posts') },
+      {
+        user: true,
+        scope: 'write:statuses',
+        ...byId,
+        ...describe('Delete a post, as its author or a moderator', 'Posts'),
+      },
     )
     .get(
       '/posts/id/:id/replies',
@@ -91,6 +104,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         pagedText(set, request, await lists.readReplies(deps, caller, params.id, query)),
       {
         optionalUser: true,
+        scope: 'read:statuses',
         ...byId,
         ...page,
         ...describe('List the thread below a post, oldest first', 'Posts'),
@@ -100,37 +114,52 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
     .post(
       '/posts/id/:id/bookmark',
       ({ params, caller, set }) => noContent(set, bookmarks.addBookmark(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Bookmark a post (idempotent)', 'Bookmarks') },
+      {
+        user: true,
+        scope: 'write:bookmarks',
+        ...byId,
+        ...describe('Bookmark a post (idempotent)', 'Bookmarks'),
+      },
     )
     .delete(
       '/posts/id/:id/bookmark',
       ({ params, caller, set }) => noContent(set, bookmarks.removeBookmark(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Remove a bookmark', 'Bookmarks') },
+      { user: true, scope: 'write:bookmarks', ...byId, ...describe('Remove a bookmark', 'Bookmarks') },
     )
     .get(
       '/posts/bookmarks',
       async ({ caller, query, request, set }) =>
         pagedText(set, request, await lists.readBookmarks(deps, caller, query)),
-      { user: true, ...page, ...describe('List my bookmarks, newest first', 'Bookmarks') },
+      {
+        user: true,
+        scope: 'read:bookmarks',
+        ...page,
+        ...describe('List my bookmarks, newest first', 'Bookmarks'),
+      },
     )
 
     .get(
       '/posts',
       async ({ caller, query, request, set }) =>
         pagedText(set, request, await lists.readPublic(deps, caller, query)),
-      { optionalUser: true, ...page, ...describe('List public posts, newest first', 'Timelines') },
+      {
+        optionalUser: true,
+        scope: 'read:statuses',
+        ...page,
+        ...describe('List public posts, newest first', 'Timelines'),
+      },
     )
     .get(
       '/posts/stream',
       ({ caller, request, server }) =>
         live.openPublic(caller, streamRequestOf(deps.tokens, { request, server }, caller)),
-      { optionalUser: true, ...describeStream('Stream public posts') },
+      { optionalUser: true, scope: 'read:statuses', ...describeStream('Stream public posts') },
     )
     .get(
       '/posts/home/:username/stream',
       ({ caller, params, request, server }) =>
         live.openHome(caller, params.username, streamRequestOf(deps.tokens, { request, server }, caller)),
-      { user: true, ...byUsername, ...describeStream('Stream my home timeline') },
+      { user: true, scope: 'read:statuses', ...byUsername, ...describeStream('Stream my home timeline') },
     )
     .get(
       '/posts/home/:username',
@@ -138,6 +167,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         pagedText(set, request, await lists.readHome(deps, caller, params.username, query)),
       {
         user: true,
+        scope: 'read:statuses',
         ...byUsername,
         ...page,
         ...describe(
@@ -152,6 +182,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         pagedText(set, request, await lists.readTagged(deps, caller, params.tag, query)),
       {
         optionalUser: true,
+        scope: 'read:statuses',
         ...byTag,
         ...page,
         ...describe('List posts with a hashtag, newest first', 'Timelines'),
@@ -163,6 +194,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         pagedText(set, request, await lists.search(deps, caller, query)),
       {
         optionalUser: true,
+        scope: 'read:search',
         share: 'searches',
         query: model.SearchQuery,
         response: model.PostPage,
@@ -175,6 +207,7 @@ export const timelines = (deps: TimelinesDeps, live: LiveTimelines) =>
         pagedText(set, request, await lists.readByAuthor(deps, caller, params.username, query)),
       {
         optionalUser: true,
+        scope: 'read:statuses',
         ...byUsername,
         ...page,
         ...describe('List the posts of a user, newest first', 'Timelines'),

@@ -151,6 +151,29 @@ describe('a profile', () => {
     expect(versions).toEqual([2, 3]);
   });
 
+  test('is shown to an app with its scope, the email address with another one, and nothing else to reach its owner by', async () => {
+    const me = await join('allowing');
+    const reach = { phone_number: '+41791234567', date_of_birth: '1990-02-28' };
+    expect((await call('PATCH', '/users/me', { ...me, body: { ...reach, bio: 'I allow' } })).status).toBe(
+      200,
+    );
+    const asApp = async (...scopes: string[]) => ({
+      authorization: await tokens.authorization(me, [], { app: { id: 'app', scopes } }),
+    });
+    const hidden = { phone_number: null, date_of_birth: null, bio: 'I allow' };
+    expect((await call('GET', '/users/me', await asApp('read'))).body).toMatchObject({
+      ...hidden,
+      email: '',
+    });
+    const withEmail = await asApp('read:accounts', 'write:accounts', 'email');
+    const shown = { ...hidden, email: 'allowing@example.com' };
+    expect((await call('GET', '/users/me', withEmail)).body).toMatchObject(shown);
+    const changed = await call('PATCH', '/users/me', { ...(await asApp('write:accounts')), body: {} });
+    expect(changed.body).toMatchObject({ ...hidden, email: '' });
+    expect((await call('PATCH', '/users/me', { ...(await asApp('read')), body: {} })).status).toBe(403);
+    expect((await call('GET', '/users/me', me)).body).toMatchObject(reach);
+  });
+
   test('is deleted together with its follows, which lowers the counts of other users', async () => {
     const [leaver, stayer] = [await join('leaver'), await join('stayer')];
     await call('POST', '/users/follow/stayer', leaver);

@@ -83,12 +83,13 @@ export interface Person {
 /** A person with an access token that the chat processes of `startChat` accept. */
 export async function person(
   username: string,
-  options: { lifetimeSeconds?: number; permissions?: string[] } = {},
+  options: { lifetimeSeconds?: number; permissions?: string[]; appScopes?: string[] } = {},
 ): Promise<Person> {
-  const { lifetimeSeconds = 600, permissions = [] } = options;
+  const { lifetimeSeconds = 600, permissions = [], appScopes } = options;
   const id = uuidv7();
   const now = Math.floor(Date.now() / 1000);
-  const token = await new SignJWT({ username, sid: uuidv7(), roles: ['user'], permissions })
+  const app = appScopes && { client_id: uuidv7(), scope: appScopes.join(' ') };
+  const token = await new SignJWT({ username, sid: uuidv7(), roles: ['user'], permissions, ...app })
     .setProtectedHeader({ alg: 'HS256', typ: ACCESS_TOKEN_TYPE })
     .setSubject(id)
     .setJti(uuidv7())

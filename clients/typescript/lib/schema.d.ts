@@ -1233,7 +1233,7 @@ export interface paths {
         put?: never;
         /**
          * Create a category
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postCategories"];
         delete?: never;
@@ -1258,14 +1258,14 @@ export interface paths {
         post?: never;
         /**
          * Delete a category; its files are retained
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         delete: operations["media.deleteCategoriesById"];
         options?: never;
         head?: never;
         /**
          * Rename a category, or move it with its subcategories
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         patch: operations["media.patchCategoriesById"];
         trace?: never;
@@ -1321,7 +1321,7 @@ export interface paths {
         };
         /**
          * List the files I may read, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFiles"];
         put?: never;
@@ -1343,7 +1343,7 @@ export interface paths {
         put?: never;
         /**
          * Create an upload; Upload-Metadata may hold filename, filetype and the fields of the form
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postFilesTus"];
         delete?: never;
@@ -1368,18 +1368,18 @@ export interface paths {
         post?: never;
         /**
          * Terminate an upload
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         delete: operations["media.deleteFilesTusById"];
         options?: never;
         /**
          * Get the offset of an upload; of a finished one, for a day, Content-Location names the file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         head: operations["media.headFilesTusById"];
         /**
          * Continue an upload; after the last chunk Content-Location names the file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         patch: operations["media.patchFilesTusById"];
         trace?: never;
@@ -1395,7 +1395,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a file of up to 100 MiB
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postFilesUpload"];
         delete?: never;
@@ -1415,7 +1415,7 @@ export interface paths {
         put?: never;
         /**
          * Upload a picture of up to 5 MiB as my avatar
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postFilesUploadAvatar"];
         delete?: never;
@@ -1433,21 +1433,21 @@ export interface paths {
         };
         /**
          * Get a file
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFilesById"];
         put?: never;
         post?: never;
         /**
          * Delete a file with all its versions
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         delete: operations["media.deleteFilesById"];
         options?: never;
         head?: never;
         /**
          * Update the visibility or category of a file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         patch: operations["media.patchFilesById"];
         trace?: never;
@@ -1461,7 +1461,7 @@ export interface paths {
         };
         /**
          * Download the content of a file without its metadata; `original` is what its owner uploaded
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFilesByIdContent"];
         put?: never;
@@ -1481,7 +1481,7 @@ export interface paths {
         };
         /**
          * Download a picture in one of its sizes; as WebP where `Accept` names it
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFilesByIdContentBySize"];
         put?: never;
@@ -1502,7 +1502,7 @@ export interface paths {
         get?: never;
         /**
          * Replace the tags of a file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         put: operations["media.putFilesByIdTags"];
         post?: never;
@@ -1521,7 +1521,7 @@ export interface paths {
         };
         /**
          * Get the URL of a file’s content; of a private file a signed one, valid for 15 minutes
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFilesByIdUrl"];
         put?: never;
@@ -1541,13 +1541,13 @@ export interface paths {
         };
         /**
          * List the versions of a file, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:media`.
          */
         get: operations["media.getFilesByIdVersions"];
         put?: never;
         /**
          * Upload a new version of a file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postFilesByIdVersions"];
         delete?: never;
@@ -1567,7 +1567,7 @@ export interface paths {
         put?: never;
         /**
          * Restore an earlier version of a file
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:media`.
          */
         post: operations["media.postFilesByIdVersionsByVersionRestore"];
         delete?: never;
@@ -1651,7 +1651,7 @@ export interface paths {
         put?: never;
         /**
          * Get the like counts of posts, in the order of the request; a repost has those of its original
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:favourites`.
          */
         post: operations["likes.postLikesCounts"];
         delete?: never;
@@ -1691,12 +1691,12 @@ export interface paths {
         put?: never;
         /**
          * Like a post (idempotent)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:favourites`.
          */
         post: operations["likes.postLikesByPostId"];
         /**
          * Remove a like
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:favourites`.
          */
         delete: operations["likes.deleteLikesByPostId"];
         options?: never;
@@ -1713,7 +1713,7 @@ export interface paths {
         };
         /**
          * Get the like count of a post, or of the original of a repost
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:favourites`.
          */
         get: operations["likes.getLikesByPostIdCount"];
         put?: never;
@@ -1821,7 +1821,7 @@ export interface paths {
         };
         /**
          * List my notifications, last updated first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:notifications`.
          */
         get: operations["notifications.getNotifications"];
         put?: never;
@@ -1843,7 +1843,7 @@ export interface paths {
         put?: never;
         /**
          * Mark notifications as read, by ids or up to one
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:notifications`.
          */
         post: operations["notifications.postNotificationsRead"];
         delete?: never;
@@ -1861,12 +1861,12 @@ export interface paths {
         };
         /**
          * Get my notification settings
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:notifications`.
          */
         get: operations["notifications.getNotificationsSettings"];
         /**
          * Update my notification settings; omitted types keep theirs
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:notifications`.
          */
         put: operations["notifications.putNotificationsSettings"];
         post?: never;
@@ -1887,7 +1887,7 @@ export interface paths {
          * Stream my notifications
          * @description Server-sent events: `notification` with its current state, whenever it is new or has a new actor; `reload` when the position is unknown.
          *
-         *     Access: access token.
+         *     Access: access token. Apps need the scope `read:notifications`.
          */
         get: operations["notifications.getNotificationsStream"];
         put?: never;
@@ -1907,7 +1907,7 @@ export interface paths {
         };
         /**
          * Count my unread notifications
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:notifications`.
          */
         get: operations["notifications.getNotificationsUnreadCount"];
         put?: never;
@@ -2251,13 +2251,13 @@ export interface paths {
         };
         /**
          * List my playlists or another user's public ones, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:playlists`.
          */
         get: operations["playlists.getPlaylists"];
         put?: never;
         /**
          * Create a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         post: operations["playlists.postPlaylists"];
         delete?: never;
@@ -2275,25 +2275,25 @@ export interface paths {
         };
         /**
          * Get a playlist and its videos
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:playlists`.
          */
         get: operations["playlists.getPlaylistsById"];
         /**
          * Replace name, description and visibility of a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         put: operations["playlists.putPlaylistsById"];
         post?: never;
         /**
          * Delete a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         delete: operations["playlists.deletePlaylistsById"];
         options?: never;
         head?: never;
         /**
          * Update name, description or visibility of a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         patch: operations["playlists.patchPlaylistsById"];
         trace?: never;
@@ -2309,7 +2309,7 @@ export interface paths {
         put?: never;
         /**
          * Duplicate a playlist into one of my own
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         post: operations["playlists.postPlaylistsByIdDuplicate"];
         delete?: never;
@@ -2329,7 +2329,7 @@ export interface paths {
         put?: never;
         /**
          * Move one video, or reorder all videos of a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         post: operations["playlists.postPlaylistsByIdReorder"];
         delete?: never;
@@ -2349,7 +2349,7 @@ export interface paths {
         put?: never;
         /**
          * Add one or more videos to a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         post: operations["playlists.postPlaylistsByIdVideos"];
         delete?: never;
@@ -2370,7 +2370,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a video from a playlist
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:playlists`.
          */
         delete: operations["playlists.deletePlaylistsByIdVideosByVideoId"];
         options?: never;
@@ -2389,7 +2389,7 @@ export interface paths {
         put?: never;
         /**
          * Create a poll
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:statuses`.
          */
         post: operations["polls.postPolls"];
         delete?: never;
@@ -2407,7 +2407,7 @@ export interface paths {
         };
         /**
          * Get a poll
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["polls.getPollsByPollId"];
         put?: never;
@@ -2449,7 +2449,7 @@ export interface paths {
         put?: never;
         /**
          * Vote in a poll, once per person, and get its results
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:statuses`.
          */
         post: operations["polls.postPollsByPollIdVote"];
         delete?: never;
@@ -2467,13 +2467,13 @@ export interface paths {
         };
         /**
          * List public posts, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPosts"];
         put?: never;
         /**
          * Create a post
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:statuses`.
          */
         post: operations["timelines.postPosts"];
         delete?: never;
@@ -2493,7 +2493,7 @@ export interface paths {
         put?: never;
         /**
          * Create a post (asynchronous): accepted at once under its final id, and not created if what it refers to is gone by then
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:statuses`.
          */
         post: operations["timelines.postPostsAsync"];
         delete?: never;
@@ -2511,7 +2511,7 @@ export interface paths {
         };
         /**
          * List my bookmarks, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:bookmarks`.
          */
         get: operations["timelines.getPostsBookmarks"];
         put?: never;
@@ -2531,7 +2531,7 @@ export interface paths {
         };
         /**
          * List my home timeline: my posts and those of people I follow, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsHomeByUsername"];
         put?: never;
@@ -2553,7 +2553,7 @@ export interface paths {
          * Stream my home timeline
          * @description Server-sent events: `post` with a post as data, in the order in which posts became known, which may differ from the order of their ids; `reload` when too many posts were missed to be sent one by one.
          *
-         *     Access: access token.
+         *     Access: access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsHomeByUsernameStream"];
         put?: never;
@@ -2573,14 +2573,14 @@ export interface paths {
         };
         /**
          * Get a post
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsIdById"];
         put?: never;
         post?: never;
         /**
          * Delete a post, as its author or a moderator
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:statuses`.
          */
         delete: operations["timelines.deletePostsIdById"];
         options?: never;
@@ -2599,12 +2599,12 @@ export interface paths {
         put?: never;
         /**
          * Bookmark a post (idempotent)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:bookmarks`.
          */
         post: operations["timelines.postPostsIdByIdBookmark"];
         /**
          * Remove a bookmark
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:bookmarks`.
          */
         delete: operations["timelines.deletePostsIdByIdBookmark"];
         options?: never;
@@ -2621,7 +2621,7 @@ export interface paths {
         };
         /**
          * List the thread below a post, oldest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsIdByIdReplies"];
         put?: never;
@@ -2641,7 +2641,7 @@ export interface paths {
         };
         /**
          * Search posts that contain all words of a query, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:search`.
          */
         get: operations["timelines.getPostsSearch"];
         put?: never;
@@ -2663,7 +2663,7 @@ export interface paths {
          * Stream public posts
          * @description Server-sent events: `post` with a post as data, in the order in which posts became known, which may differ from the order of their ids; `reload` when too many posts were missed to be sent one by one.
          *
-         *     Access: public, or with an access token.
+         *     Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsStream"];
         put?: never;
@@ -2683,7 +2683,7 @@ export interface paths {
         };
         /**
          * List posts with a hashtag, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsTagByTag"];
         put?: never;
@@ -2703,7 +2703,7 @@ export interface paths {
         };
         /**
          * List the posts of a user, newest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:statuses`.
          */
         get: operations["timelines.getPostsByUsername"];
         put?: never;
@@ -2743,13 +2743,13 @@ export interface paths {
         };
         /**
          * List my résumés, or all with the permission resumes:read, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:resumes`.
          */
         get: operations["resumes.getResumes"];
         put?: never;
         /**
          * Create a résumé
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:resumes`.
          */
         post: operations["resumes.postResumes"];
         delete?: never;
@@ -2769,7 +2769,7 @@ export interface paths {
         put?: never;
         /**
          * Import a JSON Resume; unknown fields are preserved
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:resumes`.
          */
         post: operations["resumes.postResumesImport"];
         delete?: never;
@@ -2787,7 +2787,7 @@ export interface paths {
         };
         /**
          * List a user's public résumés, or all of my own
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:resumes`.
          */
         get: operations["resumes.getResumesUserByUserId"];
         put?: never;
@@ -2807,18 +2807,18 @@ export interface paths {
         };
         /**
          * Get a résumé; append .html to its id for a printable page
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:resumes`.
          */
         get: operations["resumes.getResumesById"];
         /**
          * Update a résumé; missing fields are unchanged
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:resumes`.
          */
         put: operations["resumes.putResumesById"];
         post?: never;
         /**
          * Delete a résumé
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:resumes`.
          */
         delete: operations["resumes.deleteResumesById"];
         options?: never;
@@ -2835,7 +2835,7 @@ export interface paths {
         };
         /**
          * Export a résumé as JSON Resume, unchanged from its import
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:resumes`.
          */
         get: operations["resumes.getResumesByIdExport"];
         put?: never;
@@ -2927,13 +2927,13 @@ export interface paths {
         };
         /**
          * List public rooms and the private ones I am a member of, by name
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRooms"];
         put?: never;
         /**
          * Create a room; joining an unknown name creates a public one as well
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         post: operations["chat.postRooms"];
         delete?: never;
@@ -2951,7 +2951,7 @@ export interface paths {
         };
         /**
          * List my invitations to rooms, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRoomsInvitations"];
         put?: never;
@@ -2974,7 +2974,7 @@ export interface paths {
         post?: never;
         /**
          * Decline an invitation
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         delete: operations["chat.deleteRoomsInvitationsByInvitationId"];
         options?: never;
@@ -2993,7 +2993,7 @@ export interface paths {
         put?: never;
         /**
          * Accept an invitation, and become a member of the room
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         post: operations["chat.postRoomsInvitationsByInvitationIdAccept"];
         delete?: never;
@@ -3011,7 +3011,7 @@ export interface paths {
         };
         /**
          * Get a room with its presence across all instances
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRoomsByRoomNameInfo"];
         put?: never;
@@ -3031,7 +3031,7 @@ export interface paths {
         };
         /**
          * List the invitations to my room that wait for an answer, newest first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRoomsByRoomNameInvitations"];
         put?: never;
@@ -3051,7 +3051,7 @@ export interface paths {
         };
         /**
          * List the members of a room
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRoomsByRoomNameMembers"];
         put?: never;
@@ -3072,13 +3072,13 @@ export interface paths {
         get?: never;
         /**
          * Add somebody who follows me to my room, and invite anybody else (idempotent)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         put: operations["chat.putRoomsByRoomNameMembersByUsername"];
         post?: never;
         /**
          * Leave a room, or remove a member or an invitation from mine
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         delete: operations["chat.deleteRoomsByRoomNameMembersByUsername"];
         options?: never;
@@ -3095,7 +3095,7 @@ export interface paths {
         };
         /**
          * List the newest messages, or those after or before a number; always oldest first
-         * @description Access: public, or with an access token.
+         * @description Access: public, or with an access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getRoomsByRoomNameMessages"];
         put?: never;
@@ -3118,14 +3118,14 @@ export interface paths {
         post?: never;
         /**
          * Delete my message; moderators may delete any
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         delete: operations["chat.deleteRoomsByRoomNameMessagesByMessageId"];
         options?: never;
         head?: never;
         /**
          * Edit my message
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:chat`.
          */
         patch: operations["chat.patchRoomsByRoomNameMessagesByMessageId"];
         trace?: never;
@@ -3265,7 +3265,7 @@ export interface paths {
         put?: never;
         /**
          * Block a user and end the follows and requests in both directions
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:blocks`.
          */
         post: operations["users.postUsersBlockByUsername"];
         delete?: never;
@@ -3309,7 +3309,7 @@ export interface paths {
         put?: never;
         /**
          * Follow a user (idempotent; a locked profile is asked for approval and answered with 202)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:follows`.
          */
         post: operations["users.postUsersFollowByUsername"];
         delete?: never;
@@ -3375,12 +3375,12 @@ export interface paths {
         };
         /**
          * Get my profile
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:accounts`.
          */
         get: operations["users.getUsersMe"];
         /**
          * Update my profile (omitted fields are unchanged)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:accounts`.
          */
         put: operations["users.putUsersMe"];
         post?: never;
@@ -3393,7 +3393,7 @@ export interface paths {
         head?: never;
         /**
          * Update my profile (omitted fields are unchanged)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:accounts`.
          */
         patch: operations["users.patchUsersMe"];
         trace?: never;
@@ -3467,7 +3467,7 @@ export interface paths {
         };
         /**
          * List the users who ask to follow me, newest request first
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:follows`.
          */
         get: operations["users.getUsersMeFollowRequests"];
         put?: never;
@@ -3489,7 +3489,7 @@ export interface paths {
         put?: never;
         /**
          * Authorize a follow request (idempotent)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:follows`.
          */
         post: operations["users.postUsersMeFollowRequestsByUsernameAuthorize"];
         delete?: never;
@@ -3509,7 +3509,7 @@ export interface paths {
         put?: never;
         /**
          * Reject a follow request (idempotent)
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:follows`.
          */
         post: operations["users.postUsersMeFollowRequestsByUsernameReject"];
         delete?: never;
@@ -3529,7 +3529,7 @@ export interface paths {
         put?: never;
         /**
          * Mute a user
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:mutes`.
          */
         post: operations["users.postUsersMuteByUsername"];
         delete?: never;
@@ -3549,7 +3549,7 @@ export interface paths {
         put?: never;
         /**
          * Unblock a user
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:blocks`.
          */
         post: operations["users.postUsersUnblockByUsername"];
         delete?: never;
@@ -3569,7 +3569,7 @@ export interface paths {
         put?: never;
         /**
          * Unfollow a user or withdraw the request
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:follows`.
          */
         post: operations["users.postUsersUnfollowByUsername"];
         delete?: never;
@@ -3589,7 +3589,7 @@ export interface paths {
         put?: never;
         /**
          * Unmute a user
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `write:mutes`.
          */
         post: operations["users.postUsersUnmuteByUsername"];
         delete?: never;
@@ -3687,7 +3687,7 @@ export interface paths {
         };
         /**
          * Get my relationship with a user
-         * @description Access: access token.
+         * @description Access: access token. Apps need the scope `read:follows`.
          */
         get: operations["users.getUsersByUsernameRelationship"];
         put?: never;
@@ -3806,9 +3806,11 @@ export interface paths {
          *     Without a token, choose a random `?session=` and repeat it when you reconnect: it keeps your `client_id`s apart from those of
          *     others at your address.
          *
+         *     An app that may read (`read:chat`) and not write (`write:chat`) receives `error` for what it sends.
+         *
          *     Send a token in `Authorization`, `?token=`, or a subprotocol: `rookery.chat, rookery.token.<token>`.
          *
-         *     Access: public, or with an access token.
+         *     Access: public, or with an access token. Apps need the scope `read:chat`.
          */
         get: operations["chat.getWsByRoomName"];
         put?: never;
@@ -6015,6 +6017,7 @@ export interface components {
             locked: boolean;
             /** Format: date-time */
             created_at: string;
+            /** @description Empty for an app without the scope `email` */
             email: string;
             /** @description Whether the address has been confirmed */
             email_verified: boolean;
@@ -6022,7 +6025,9 @@ export interface components {
             pending_email: string | null;
             first_name: string | null;
             last_name: string | null;
+            /** @description Null for apps */
             phone_number: string | null;
+            /** @description Null for apps */
             date_of_birth: string | null;
             locale: string;
             active: boolean;

@@ -67,6 +67,8 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
   let pingedAtMs = now();
   let isAlive = true;
   let tokenCheckedAtMs = now();
+  /** An opaque token stands for one JWT after another. */
+  let expiresAt = caller?.expiresAt ?? Infinity;
   let wakeDrained: (() => void) | undefined;
 
   const connection: Connection = {
@@ -108,7 +110,7 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
       if (!connection.isOpen) return;
       const nowMs = now();
       const isPongOverdue = !isAlive && nowMs - pingedAtMs > PONG_TIMEOUT_MS;
-      if (caller !== null && Date.now() >= caller.expiresAt * 1000) connection.close(CLOSE.tokenExpired);
+      if (Date.now() >= expiresAt * 1000) connection.close(CLOSE.tokenExpired);
       else if (isPongOverdue) connection.close(CLOSE.noPong);
       else {
         pingIfDue(nowMs);
@@ -150,13 +152,12 @@ export function createConnection(options: ConnectionOptions): Connection & { eve
 
   async function checkToken(current: string): Promise<void> {
     try {
-      await tokens.identify(current);
+      const identified = await tokens.identify(current);
+      if (caller !== null) expiresAt = identified.expiresAt;
     } catch (failure) {
       // Any other failure means that auth is unavailable: the token was valid when the connection opened.
       if (failure instanceof Problem && failure.status === 401)
-        connection.close(
-          Date.now() >= (caller?.expiresAt ?? 0) * 1000 ? CLOSE.tokenExpired : CLOSE.tokenRevoked,
-        );
+        connection.close(Date.now() >= expiresAt * 1000 ? CLOSE.tokenExpired : CLOSE.tokenRevoked);
     }
   }
 

@@ -5,7 +5,7 @@ import { describe } from '#kit/http/route-docs';
 import { upgradeToWebSocket } from '#kit/http/streams/websockets';
 import type { ChatDeps } from '../deps';
 import { RoomParams } from '../rooms/model';
-import { admitConnection } from './handshake';
+import { admitConnection, READ_SCOPE } from './handshake';
 import { Handshake, UpgradeRequired } from './model';
 
 const PROTOCOL = `Frames are JSON texts of at most 64 KiB. Send \`{"message","phone_number"?,"avatar"?,"client_id"?}\` or
@@ -22,6 +22,8 @@ slowly, 3010 history unavailable, 3012 no pong. Close codes after which not to: 
 
 Without a token, choose a random \`?session=\` and repeat it when you reconnect: it keeps your \`client_id\`s apart from those of
 others at your address.
+
+An app that may read (\`read:chat\`) and not write (\`write:chat\`) receives \`error\` for what it sends.
 
 Send a token in \`Authorization\`, \`?token=\`, or a subprotocol: \`rookery.chat, rookery.token.<token>\`.`;
 
@@ -40,6 +42,7 @@ export const connectionRoutes = (deps: ChatDeps) =>
     },
     {
       optionalUser: true,
+      scope: READ_SCOPE,
       params: RoomParams,
       query: Handshake,
       ...describe('Join a room (WebSocket)', 'Chat', {

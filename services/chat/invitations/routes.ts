@@ -17,6 +17,7 @@ export const invitationRoutes = (deps: ChatDeps) =>
         paged(set, request, await service.listReceived(deps, caller, query)),
       {
         user: true,
+        scope: 'read:chat',
         query: PageQuery,
         response: model.InvitationPage,
         ...describe('List my invitations to rooms, newest first', 'Invitations'),
@@ -27,6 +28,7 @@ export const invitationRoutes = (deps: ChatDeps) =>
       ({ caller, params }) => service.accept(deps, caller, params.invitation_id),
       {
         user: true,
+        scope: 'write:chat',
         params: model.InvitationParams,
         response: Room,
         ...describe('Accept an invitation, and become a member of the room', 'Invitations'),
@@ -37,6 +39,7 @@ export const invitationRoutes = (deps: ChatDeps) =>
       ({ caller, params, set }) => noContent(set, service.decline(deps, caller, params.invitation_id)),
       {
         user: true,
+        scope: 'write:chat',
         params: model.InvitationParams,
         ...describe('Decline an invitation', 'Invitations'),
       },
@@ -47,6 +50,7 @@ export const invitationRoutes = (deps: ChatDeps) =>
         paged(set, request, await service.listSent(deps, caller, params.room_name, query)),
       {
         user: true,
+        scope: 'read:chat',
         params: RoomParams,
         query: PageQuery,
         response: model.SentInvitationPage,

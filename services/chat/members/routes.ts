@@ -17,6 +17,7 @@ export const memberRoutes = (deps: ChatDeps) =>
         paged(set, request, await service.listMembers(deps, caller, params.room_name, query)),
       {
         user: true,
+        scope: 'read:chat',
         params: RoomParams,
         query: PageQuery,
         response: MemberPage,
@@ -28,6 +29,7 @@ export const memberRoutes = (deps: ChatDeps) =>
       ({ caller, params, set }) => noContent(set, service.addMember(deps, caller, params)),
       {
         user: true,
+        scope: 'write:chat',
         params: MemberParams,
         ...describe(
           'Add somebody who follows me to my room, and invite anybody else (idempotent)',
@@ -40,6 +42,7 @@ export const memberRoutes = (deps: ChatDeps) =>
       ({ caller, params, set }) => noContent(set, service.removeMember(deps, caller, params)),
       {
         user: true,
+        scope: 'write:chat',
         params: MemberParams,
         ...describe('Leave a room, or remove a member or an invitation from mine', 'Members'),
       },

@@ -18,6 +18,7 @@ export const messageRoutes = (deps: ChatDeps) =>
         paged(set, request, await service.listMessages(deps, caller, params.room_name, query)),
       {
         optionalUser: true,
+        scope: 'read:chat',
         params: RoomParams,
         query: model.MessageQuery,
         response: model.MessagePage,
@@ -32,6 +33,7 @@ export const messageRoutes = (deps: ChatDeps) =>
       ({ caller, params, body }) => service.editMessage(deps, caller, params, body.message),
       {
         user: true,
+        scope: 'write:chat',
         ...byMessage,
         body: model.MessageEdit,
         response: model.Message,
@@ -41,5 +43,10 @@ export const messageRoutes = (deps: ChatDeps) =>
     .delete(
       '/rooms/:room_name/messages/:message_id',
       ({ caller, params, set }) => noContent(set, service.deleteMessage(deps, caller, params)),
-      { user: true, ...byMessage, ...describe('Delete my message; moderators may delete any', 'Messages') },
+      {
+        user: true,
+        scope: 'write:chat',
+        ...byMessage,
+        ...describe('Delete my message; moderators may delete any', 'Messages'),
+      },
     );

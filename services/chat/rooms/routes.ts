@@ -16,6 +16,7 @@ export const roomRoutes = (deps: ChatDeps) =>
         paged(set, request, await service.listRooms(deps, caller, query)),
       {
         optionalUser: true,
+        scope: 'read:chat',
         query: PageQuery,
         response: model.RoomPage,
         ...describe('List public rooms and the private ones I am a member of, by name', 'Rooms'),
@@ -29,6 +30,7 @@ export const roomRoutes = (deps: ChatDeps) =>
       },
       {
         user: true,
+        scope: 'write:chat',
         body: model.NewRoom,
         response: { 201: model.Room },
         ...describe('Create a room; joining an unknown name creates a public one as well', 'Rooms'),
@@ -39,6 +41,7 @@ export const roomRoutes = (deps: ChatDeps) =>
       ({ caller, params }) => service.readRoomInfo(deps, caller, params.room_name),
       {
         optionalUser: true,
+        scope: 'read:chat',
         params: model.RoomParams,
         response: model.RoomInfo,
         ...describe('Get a room with its presence across all instances', 'Rooms'),

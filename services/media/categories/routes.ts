@@ -19,6 +19,7 @@ export const categoryRoutes = (deps: Pick<MediaDeps, 'database' | 'tokens'>) =>
       },
       {
         user: true,
+        scope: 'write:media',
         body: model.NewCategory,
         response: { 201: model.Category },
         ...describe('Create a category', 'Categories'),
@@ -48,6 +49,7 @@ export const categoryRoutes = (deps: Pick<MediaDeps, 'database' | 'tokens'>) =>
       ({ params, body, caller }) => service.changeCategory(deps, caller, params.id, body),
       {
         user: true,
+        scope: 'write:media',
         ...byId,
         body: model.CategoryChange,
         response: model.Category,
@@ -57,5 +59,10 @@ export const categoryRoutes = (deps: Pick<MediaDeps, 'database' | 'tokens'>) =>
     .delete(
       '/categories/:id',
       ({ params, caller, set }) => noContent(set, service.deleteCategory(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Delete a category; its files are retained', 'Categories') },
+      {
+        user: true,
+        scope: 'write:media',
+        ...byId,
+        ...describe('Delete a category; its files are retained', 'Categories'),
+      },
     );

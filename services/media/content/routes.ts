@@ -29,6 +29,7 @@ export const contentRoutes = (deps: MediaDeps) =>
         readContent(deps, caller, params, { query, headers: request.headers }),
       {
         optionalUser: true,
+        scope: 'read:media',
         params: FileParams,
         query: ContentQuery,
         ...describe(
@@ -44,6 +45,7 @@ export const contentRoutes = (deps: MediaDeps) =>
         readContent(deps, caller, params, { query, headers: request.headers }),
       {
         optionalUser: true,
+        scope: 'read:media',
         params: SizeParams,
         query: SizeQuery,
         ...describe(

@@ -17,6 +17,7 @@ export const fileRoutes = (deps: MediaDeps) =>
         paged(set, request, await service.listFiles(deps, caller, query)),
       {
         optionalUser: true,
+        scope: 'read:media',
         query: model.FileQuery,
         response: model.FilePage,
         ...describe('List the files I may read, newest first', 'Files'),
@@ -24,12 +25,14 @@ export const fileRoutes = (deps: MediaDeps) =>
     )
     .get('/files/:id', ({ caller, params }) => service.readFile(deps, caller, params.id), {
       optionalUser: true,
+      scope: 'read:media',
       ...byId,
       response: model.File,
       ...describe('Get a file', 'Files'),
     })
     .patch('/files/:id', ({ caller, params, body }) => service.changeFile(deps, caller, params.id, body), {
       user: true,
+      scope: 'write:media',
       ...byId,
       body: model.FileChange,
       response: model.File,
@@ -38,10 +41,16 @@ export const fileRoutes = (deps: MediaDeps) =>
     .delete(
       '/files/:id',
       ({ caller, params, set }) => noContent(set, service.deleteFile(deps, caller, params.id)),
-      { user: true, ...byId, ...describe('Delete a file with all its versions', 'Files') },
+      {
+        user: true,
+        scope: 'write:media',
+        ...byId,
+        ...describe('Delete a file with all its versions', 'Files'),
+      },
     )
     .get('/files/:id/url', ({ caller, params }) => service.readFileUrl(deps, caller, params.id), {
       optionalUser: true,
+      scope: 'read:media',
       ...byId,
       response: model.FileUrl,
       ...describe(
@@ -54,6 +63,7 @@ export const fileRoutes = (deps: MediaDeps) =>
       ({ caller, params, body }) => service.replaceTags(deps, caller, params.id, body.tags),
       {
         user: true,
+        scope: 'write:media',
         ...byId,
         body: model.TagReplacement,
         response: model.File,

@@ -38,6 +38,7 @@ export const resumableRoutes = (
     })
     .post(RESUMABLE_PATH, ({ request, caller }) => deps.resumable(request, caller), {
       user: true,
+      scope: 'write:media',
       gateway,
       parse: leaveUnread,
       share: 'uploads',
@@ -52,6 +53,7 @@ export const resumableRoutes = (
     })
     .head(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
       user: true,
+      scope: 'write:media',
       gateway,
       ...byId,
       ...describe(
@@ -62,6 +64,7 @@ export const resumableRoutes = (
     })
     .patch(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
       user: true,
+      scope: 'write:media',
       gateway,
       parse: leaveUnread,
       share: 'uploads',
@@ -74,6 +77,7 @@ export const resumableRoutes = (
     })
     .delete(`${RESUMABLE_PATH}/:id`, ({ request, caller }) => deps.resumable(request, caller), {
       user: true,
+      scope: 'write:media',
       gateway,
       parse: leaveUnread,
       share: 'uploads',

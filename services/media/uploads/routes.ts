@@ -18,6 +18,7 @@ const upload = (
   const requestBody = { content: { 'multipart/form-data': { schema: form } }, required: true };
   return {
     user: true as const,
+    scope: 'write:media' as const,
     gateway: { bodyBytes, timeoutMs: UPLOAD_TIMEOUT_MS },
     parse: leaveUnread,
     share: 'uploads' as const,

@@ -17,6 +17,7 @@ export const versionRoutes = (deps: MediaDeps) =>
         paged(set, request, await service.listVersions(deps, caller, params.id, query)),
       {
         user: true,
+        scope: 'read:media',
         params: FileParams,
         query: PageQuery,
         response: FileVersionPage,
@@ -28,6 +29,7 @@ export const versionRoutes = (deps: MediaDeps) =>
       ({ caller, params }) => service.restoreVersion(deps, caller, params),
       {
         user: true,
+        scope: 'write:media',
         params: VersionParams,
         response: File,
         ...describe('Restore an earlier version of a file', 'Files'),

@@ -90,13 +90,13 @@ export type Profile = Static<typeof Profile>;
 export const OwnProfile = Type.Composite([
   Profile,
   Type.Object({
-    email: Type.String(),
+    email: Type.String({ description: 'Empty for an app without the scope `email`' }),
     email_verified: Type.Boolean({ description: 'Whether the address has been confirmed' }),
     pending_email: nullable(Type.String(), { description: 'A new address that is not confirmed yet' }),
     first_name: nullable(Type.String()),
     last_name: nullable(Type.String()),
-    phone_number: nullable(Type.String()),
-    date_of_birth: nullable(Type.String()),
+    phone_number: nullable(Type.String(), { description: 'Null for apps' }),
+    date_of_birth: nullable(Type.String(), { description: 'Null for apps' }),
     locale: Type.String(),
     active: Type.Boolean(),
   }),

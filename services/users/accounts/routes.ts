@@ -59,17 +59,20 @@ export const accountRoutes = (deps: UsersDeps) =>
 
     .get('/users/me', ({ caller }) => service.readOwnProfile(deps, caller), {
       user: true,
+      scope: 'read:accounts',
       response: model.OwnProfile,
       ...describe('Get my profile', 'Profiles'),
     })
     .put('/users/me', ({ caller, body }) => service.updateOwnProfile(deps, caller, body), {
       user: true,
+      scope: 'write:accounts',
       body: model.ProfileChange,
       response: model.OwnProfile,
       ...describe('Update my profile (omitted fields are unchanged)', 'Profiles'),
     })
     .patch('/users/me', ({ caller, body }) => service.updateOwnProfile(deps, caller, body), {
       user: true,
+      scope: 'write:accounts',
       body: model.ProfileChange,
       response: model.OwnProfile,
       ...describe('Update my profile (omitted fields are unchanged)', 'Profiles'),

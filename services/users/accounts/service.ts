@@ -27,7 +27,7 @@ import {
   UserNotFound,
 } from './model';
 import * as store from './store';
-import { ownProfileView, profileView } from './views';
+import { ownProfileFor, ownProfileView, profileView } from './views';
 
 /**
  * Registers a user.
@@ -75,7 +75,7 @@ export async function readProfile(deps: UsersDeps, username: string): Promise<Pr
 }
 
 export async function readOwnProfile(deps: UsersDeps, caller: Caller): Promise<OwnProfile> {
-  return ownProfileView(await requireUser(deps, caller.id));
+  return ownProfileFor(caller, await requireUser(deps, caller.id));
 }
 
 /** The user with a username. @throws UserNotFound, also for a deactivated one */
@@ -107,7 +107,7 @@ export async function updateOwnProfile(
   deps.outbox.wake();
   // The event in the outbox with another id: whoever applies it goes by the version.
   await deps.deliverDirectly([userUpdated(user, caller.id)]);
-  if (change.locked !== false) return ownProfileView(user);
+  if (change.locked !== false) return ownProfileFor(caller, user);
   await authorizePending(deps, caller.id);
   return readOwnProfile(deps, caller);
 }

@@ -1,3 +1,5 @@
+import type { Caller } from '#kit/auth/caller';
+import { coversScope } from '#kit/auth/scopes';
 import { shownWebUrl } from '#kit/text/web-url';
 import type { OwnProfile, Profile } from './model';
 import type { UserRow } from './store';
@@ -27,3 +29,11 @@ export const ownProfileView = (user: UserRow): OwnProfile => ({
   locale: user.locale,
   active: user.active,
 });
+
+/** What a person sees of themselves; or an app, which gets the email address with its scope, and nothing to reach them by. */
+export function ownProfileFor({ app }: Caller, user: UserRow): OwnProfile {
+  const profile = ownProfileView(user);
+  if (app === undefined) return profile;
+  const hidden = { ...profile, phone_number: null, date_of_birth: null };
+  return coversScope(app.scopes, 'email') ? hidden : { ...hidden, email: '', pending_email: null };
+}

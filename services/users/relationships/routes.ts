@@ -27,6 +27,7 @@ export const relationshipRoutes = (deps: UsersDeps) =>
       },
       {
         user: true,
+        scope: 'write:follows',
         ...byUsername,
         response: { 202: model.FollowState, 204: Type.Void() },
         ...describe(
@@ -38,13 +39,19 @@ export const relationshipRoutes = (deps: UsersDeps) =>
     .post(
       '/users/unfollow/:username',
       ({ caller, params, set }) => noContent(set, service.unfollow(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Unfollow a user or withdraw the request', 'Relationships') },
+      {
+        user: true,
+        scope: 'write:follows',
+        ...byUsername,
+        ...describe('Unfollow a user or withdraw the request', 'Relationships'),
+      },
     )
     .post(
       '/users/block/:username',
       ({ caller, params, set }) => noContent(set, service.block(deps, caller, params.username)),
       {
         user: true,
+        scope: 'write:blocks',
         ...byUsername,
         ...describe('Block a user and end the follows and requests in both directions', 'Relationships'),
       },
@@ -52,17 +59,17 @@ export const relationshipRoutes = (deps: UsersDeps) =>
     .post(
       '/users/unblock/:username',
       ({ caller, params, set }) => noContent(set, service.unblock(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Unblock a user', 'Relationships') },
+      { user: true, scope: 'write:blocks', ...byUsername, ...describe('Unblock a user', 'Relationships') },
     )
     .post(
       '/users/mute/:username',
       ({ caller, params, set }) => noContent(set, service.mute(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Mute a user', 'Relationships') },
+      { user: true, scope: 'write:mutes', ...byUsername, ...describe('Mute a user', 'Relationships') },
     )
     .post(
       '/users/unmute/:username',
       ({ caller, params, set }) => noContent(set, service.unmute(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Unmute a user', 'Relationships') },
+      { user: true, scope: 'write:mutes', ...byUsername, ...describe('Unmute a user', 'Relationships') },
     )
     .get(
       '/users/me/follow-requests',
@@ -70,6 +77,7 @@ export const relationshipRoutes = (deps: UsersDeps) =>
         paged(set, request, await service.listFollowRequests(deps, caller, query)),
       {
         user: true,
+        scope: 'read:follows',
         query: PageQuery,
         response: ProfilePage,
         ...describe('List the users who ask to follow me, newest request first', 'Relationships'),
@@ -81,6 +89,7 @@ export const relationshipRoutes = (deps: UsersDeps) =>
         noContent(set, service.authorizeFollowRequest(deps, caller, params.username)),
       {
         user: true,
+        scope: 'write:follows',
         ...byUsername,
         ...describe('Authorize a follow request (idempotent)', 'Relationships'),
       },
@@ -88,13 +97,19 @@ export const relationshipRoutes = (deps: UsersDeps) =>
     .post(
       '/users/me/follow-requests/:username/reject',
       ({ caller, params, set }) => noContent(set, service.rejectFollowRequest(deps, caller, params.username)),
-      { user: true, ...byUsername, ...describe('Reject a follow request (idempotent)', 'Relationships') },
+      {
+        user: true,
+        scope: 'write:follows',
+        ...byUsername,
+        ...describe('Reject a follow request (idempotent)', 'Relationships'),
+      },
     )
     .get(
       '/users/:username/relationship',
       ({ caller, params }) => service.readRelationship(deps, caller, params.username),
       {
         user: true,
+        scope: 'read:follows',
         ...byUsername,
         response: model.Relationship,
         ...describe('Get my relationship with a user', 'Relationships'),

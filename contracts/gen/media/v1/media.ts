@@ -1539,6 +1539,7 @@ export const MediaServiceDefinition = {
       options: {
         _unknownFields: {
           409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
+          409882: [Buffer.from([11, 119, 114, 105, 116, 101, 58, 109, 101, 100, 105, 97]) as Buffer],
           578365826: [
             Buffer.from([
               31,
@@ -1589,6 +1590,7 @@ export const MediaServiceDefinition = {
         idempotencyLevel: "NO_SIDE_EFFECTS",
         _unknownFields: {
           409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
+          409882: [Buffer.from([10, 114, 101, 97, 100, 58, 109, 101, 100, 105, 97]) as Buffer],
           578365826: [
             Buffer.from([17, 18, 15, 47, 102, 105, 108, 101, 115, 47, 123, 105, 100, 125, 47, 117, 114, 108]) as Buffer,
           ],
@@ -1606,6 +1608,7 @@ export const MediaServiceDefinition = {
         idempotencyLevel: "IDEMPOTENT",
         _unknownFields: {
           409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
+          409882: [Buffer.from([11, 119, 114, 105, 116, 101, 58, 109, 101, 100, 105, 97]) as Buffer],
           578365826: [Buffer.from([13, 42, 11, 47, 102, 105, 108, 101, 115, 47, 123, 105, 100, 125]) as Buffer],
         },
       },

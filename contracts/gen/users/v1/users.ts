@@ -1814,6 +1814,7 @@ export const UsersServiceDefinition = {
         idempotencyLevel: "IDEMPOTENT",
         _unknownFields: {
           409874: [Buffer.from([7, 103, 97, 116, 101, 119, 97, 121]) as Buffer],
+          409882: [Buffer.from([14, 119, 114, 105, 116, 101, 58, 97, 99, 99, 111, 117, 110, 116, 115]) as Buffer],
           578365826: [
             Buffer.from([
               48,
