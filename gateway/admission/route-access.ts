@@ -19,7 +19,7 @@ export const createRouteAccess = (tokens: TokenVerifier): RouteAccess => ({
   async check(rule, headers) {
     try {
       const token = bearerTokenIn(authorizationIn(headers));
-      requireAccess(rule, token === null ? null : await tokens.identify(token), tokens);
+      requireAccess(rule, token === null ? null : await tokens.identify(token));
       return null;
     } catch (failure) {
       if (failure instanceof Problem) return failure;
@@ -28,12 +28,12 @@ export const createRouteAccess = (tokens: TokenVerifier): RouteAccess => ({
   },
 });
 
-function requireAccess({ auth, scope }: AccessRule, caller: Caller | null, tokens: TokenVerifier): void {
+function requireAccess({ auth, scope }: AccessRule, caller: Caller | null): void {
   if (auth === 'optional') {
     if (caller !== null) admittedPerson(caller, scope);
     return;
   }
   if (caller === null) throw new Unauthenticated({ headers: BEARER_CHALLENGE });
   if (auth === 'user') requiredPerson(caller, scope);
-  else requirePermission(caller, auth, tokens);
+  else requirePermission(caller, auth);
 }

@@ -5,6 +5,8 @@ export interface Caller {
   readonly username: string;
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
+  /** Those that need a second factor, which this session has not shown (`kit/auth/operators`). */
+  readonly withheldPermissions?: readonly string[];
   readonly sessionId: string;
   readonly tokenId: string;
   /** When the user signed in, kept through refreshes (`auth_time`). Seconds since 1970; 0 where the token does not say. */

@@ -6,6 +6,7 @@ import { Unauthenticated } from '../errors/problem';
 import { requiredPerson } from './app-access';
 import type { Caller } from './caller';
 import { createOpaqueTokens, type ExchangeToken, isOpaqueToken } from './opaque-tokens';
+import { usablePermissions } from './operators';
 import type { IsRevoked } from './revocations';
 import { type Scope, scopesIn } from './scopes';
 import { cachedKeys, sharedSecret } from './verification-keys';
@@ -71,13 +72,12 @@ export interface TokenVerifier {
   identified(token: string): Caller | undefined;
   /** Whether operators must have signed in recently for what they change (`kit/http/recent-sign-in`). */
   readonly operatorsSignInAgain?: boolean;
-  /** Whether permissions are for sessions with a second factor only (`kit/auth/operators`). */
-  readonly operatorsNeedSecondFactor?: boolean;
 }
 
 /** What a process knows besides the settings of tokens. */
-export interface VerifierOptions
-  extends Pick<TokenVerifier, 'operatorsSignInAgain' | 'operatorsNeedSecondFactor'> {
+export interface VerifierOptions extends Pick<TokenVerifier, 'operatorsSignInAgain'> {
+  /** Whether permissions are for sessions with a second factor only (`kit/auth/operators`); false by default. */
+  readonly operatorsNeedSecondFactor?: boolean;
   readonly metrics?: Registry;
   /** Without it opaque tokens are refused. */
   readonly exchange?: ExchangeToken;
@@ -98,7 +98,6 @@ const MAX_TOKEN_LENGTH = 8_192;
  * @param fetchKeys returns the current key set of the auth service; not called with HS256
  * @param isRevoked called for every token, cached or not
  * @param options.operatorsSignInAgain as in `TokenVerifier`; false by default
- * @param options.operatorsNeedSecondFactor as in `TokenVerifier`; false by default
  * @param options.exchange exchanges opaque tokens of apps
  * @param options.metrics where cached tokens and exchanges are counted
  */
@@ -137,7 +136,7 @@ export function createTokenVerifier(
       const { payload } = await jwtVerify(token, find, options);
       if (!Value.Check(AccessClaims, payload) || !namesHolder(payload)) throw new Unauthenticated();
       if (payload.iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS) throw new Unauthenticated();
-      const caller = callerOf(payload);
+      const caller = callerOf(payload, operatorsNeedSecondFactor);
       // Keys that have come meanwhile may be without this one.
       if (version === keys.version) known.set(token, caller);
       return caller;
@@ -194,7 +193,6 @@ export function createTokenVerifier(
 
   return {
     operatorsSignInAgain,
-    operatorsNeedSecondFactor,
     verify: async (token, scope) => requiredPerson(await identify(token), scope),
     identify,
     identified(token) {
@@ -211,12 +209,11 @@ const CHALLENGE = { 'www-authenticate': 'Bearer error="invalid_token"' };
 const namesHolder = ({ username, scope, client_id, sub }: AccessClaims): boolean =>
   username !== undefined || (scope !== undefined && client_id === sub);
 
-const callerOf = (claims: AccessClaims): Caller => ({
+const callerOf = (claims: AccessClaims, operatorsNeedSecondFactor: boolean): Caller => ({
   id: claims.sub,
   username: claims.username ?? '',
   roles: claims.roles,
-  // Through an app nobody is an operator.
-  permissions: claims.scope === undefined ? claims.permissions : [],
+  ...usablePermissions(claims, operatorsNeedSecondFactor),
   sessionId: claims.sid,
   tokenId: claims.jti,
   signedInAt: claims.auth_time ?? 0,

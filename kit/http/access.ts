@@ -130,7 +130,7 @@ const requireUser = (request: Request, tokens: TokenVerifier, route: RouteOption
 const requireOperator = (request: Request, permission: string, tokens: TokenVerifier): Check =>
   then(readCaller(request, tokens, NO_APPS), () => {
     const caller = authenticatedCaller(request);
-    requirePermission(caller, permission, tokens);
+    requirePermission(caller, permission);
     if (tokens.operatorsSignInAgain && !READS.has(request.method)) requireRecentSignIn(caller, true);
   });
 

@@ -1,5 +1,10 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { ACCESS_TOKEN_TYPE, createTokenVerifier, type TokenVerifier } from '#kit/auth/tokens';
+import {
+  ACCESS_TOKEN_TYPE,
+  createTokenVerifier,
+  type TokenVerifier,
+  type VerifierOptions,
+} from '#kit/auth/tokens';
 import { uuidv7 } from '#kit/core/ids';
 
 export interface Person {
@@ -7,8 +12,12 @@ export interface Person {
   readonly username: string;
 }
 
-/** A token issuer in place of auth: services under test verify its tokens as they verify auth's. */
-export async function testTokens(): Promise<{
+/**
+ * A token issuer in place of auth: services under test verify its tokens as they verify auth's.
+ *
+ * @param options of the verifier
+ */
+export async function testTokens(options: Pick<VerifierOptions, 'operatorsNeedSecondFactor'> = {}): Promise<{
   verifier: TokenVerifier;
   /**
    * The `Authorization` header of a signed-in person.
@@ -38,7 +47,7 @@ export async function testTokens(): Promise<{
   const { publicKey, privateKey } = await generateKeyPair('EdDSA');
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }] };
   return {
-    verifier: createTokenVerifier(settings, async () => keys),
+    verifier: createTokenVerifier(settings, async () => keys, undefined, options),
     async authorization(person, permissions = [], options = {}) {
       const { roles = ['user'], signedInSecondsAgo = 0, methods, app } = options;
       const token = await new SignJWT({
