@@ -1,7 +1,10 @@
 import { Elysia } from 'elysia';
 import type { AuthDeps } from '../deps';
 import { accountPages } from './account/routes';
+import { factorPages } from './factors/routes';
+import { passkeyPages } from './passkeys/routes';
 import { passwordPages } from './passwords/routes';
+import { secondFactorPages } from './second-factor/routes';
 import { signInPages } from './sign-in/routes';
 import { signUpPages } from './sign-up/routes';
 
@@ -9,6 +12,9 @@ import { signUpPages } from './sign-up/routes';
 export const pages = (deps: AuthDeps) =>
   new Elysia({ name: 'pages' })
     .use(signInPages(deps))
+    .use(secondFactorPages(deps))
+    .use(passkeyPages(deps))
+    .use(factorPages(deps))
     .use(signUpPages(deps))
     .use(passwordPages(deps))
     .use(accountPages(deps));

@@ -35,7 +35,12 @@ export async function secondFactorRequired(
   });
 }
 
-const methodsOf = ({ totpSince, passkeys, recoveryCodes }: store.Factors): PendingSignIn['methods'] => [
+/** How a pending sign-in of a person with these factors is completed. */
+export const methodsOf = ({
+  totpSince,
+  passkeys,
+  recoveryCodes,
+}: store.Factors): PendingSignIn['methods'] => [
   ...(totpSince === null ? [] : (['totp'] as const)),
   ...(passkeys === 0 ? [] : (['passkey'] as const)),
   ...(recoveryCodes === 0 ? [] : (['recovery_code'] as const)),

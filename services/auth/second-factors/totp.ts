@@ -10,6 +10,9 @@ import * as store from './store';
 
 type TotpDeps = FactorDeps & Pick<AuthDeps, 'totpSealer' | 'publicUrl'>;
 
+/** A page to set an app up on shows the same secret for so long. */
+const SETUP_MS = 60 * 60_000;
+
 /**
  * Begins to set up an authenticator app (RFC 6238). Its secret is no factor until a code of it has been entered; one that
  * was begun before is forgotten.
@@ -18,14 +21,25 @@ type TotpDeps = FactorDeps & Pick<AuthDeps, 'totpSealer' | 'publicUrl'>;
  */
 export async function beginSetup(deps: TotpDeps, caller: Caller): Promise<AppSetup> {
   const secret = new Secret({ size: TOTP_SECRET_BYTES });
-  const label = `${caller.username}@${new URL(deps.publicUrl).host}`;
-  const uri = appOf(secret, label).toString();
   const sealedSecret = await deps.totpSealer.seal(secret.base32);
   await inTransaction(deps.database, async (transaction) => {
     if ((await store.findTotp(transaction, caller.id))?.confirmedAt != null) throw new AppExists();
     const createdAt = new Date(deps.now());
     await store.replaceUnconfirmedTotp(transaction, { userId: caller.id, sealedSecret, createdAt });
   });
+  return setupOf(deps, caller, secret);
+}
+
+/** The set-up that was begun within the hour, so that its code need not be scanned again; or a new one. @throws AppExists */
+export async function resumeSetup(deps: TotpDeps, caller: Caller): Promise<AppSetup> {
+  const stored = await store.findTotp(deps.database, caller.id);
+  if (stored === undefined || stored.confirmedAt !== null) return beginSetup(deps, caller);
+  if (deps.now() - stored.createdAt.getTime() > SETUP_MS) return beginSetup(deps, caller);
+  return setupOf(deps, caller, Secret.fromBase32(await deps.totpSealer.open(stored.sealedSecret)));
+}
+
+function setupOf({ publicUrl }: TotpDeps, { username }: Caller, secret: Secret): AppSetup {
+  const uri = appOf(secret, `${username}@${new URL(publicUrl).host}`).toString();
   return { secret: secret.base32, uri, qr_code: renderSVG(uri, { ecc: 'M', border: 4 }) };
 }
 

@@ -33,6 +33,12 @@ export const overviewPage = (visitor: Visitor, { username, email, sessions }: Ov
             <Row to="/auth/account/password" name="Password">
               Change it if somebody else may know it.
             </Row>
+            <Row to="/auth/account/second-factors" name="Sign-in in two steps">
+              An authenticator app, and recovery codes for the day you lose it.
+            </Row>
+            <Row to="/auth/account/passkeys" name="Passkeys">
+              Sign in with your finger, your face or a PIN.
+            </Row>
           </ul>
         </Card>
         <Card>

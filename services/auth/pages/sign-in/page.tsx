@@ -1,6 +1,7 @@
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { Failure } from '../failures';
 import { Form, Next, visitorPage } from '../layout';
+import { PASSKEY_SCRIPT, PasskeyForm } from '../passkeys/button';
 import type { Visitor } from '../visitor';
 
 export interface SignInView {
@@ -21,6 +22,7 @@ export function signInPage(
     title: heading,
     status: failure?.status ?? 200,
     headers: failure?.headers ?? {},
+    script: PASSKEY_SCRIPT,
     body: (
       <>
         <Card heading={heading}>
@@ -51,6 +53,15 @@ export function signInPage(
               </button>
             </div>
           </Form>
+          <PasskeyForm
+            visitor={visitor}
+            action="/auth/sign-in/passkey"
+            label="Sign in with a passkey"
+            instead
+            from="/auth/passkeys/sign-in/options"
+          >
+            <Next next={next} />
+          </PasskeyForm>
           <div class="links">
             <a href="/auth/forgot-password">Forgot your password?</a>
             {!again && <a href={`/auth/sign-up${query}`}>Create an account</a>}

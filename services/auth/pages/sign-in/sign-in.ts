@@ -1,11 +1,13 @@
 import { ValidationFailed } from '#kit/errors/problem';
 import { validated } from '#kit/errors/validation';
 import type { AuthDeps } from '../../deps';
+import { pendingIn } from '../../second-factors/pending';
 import { AccountDeactivated, InvalidCredentials, SignIn } from '../../sessions/model';
 import { signIn } from '../../sessions/sign-in';
 import { enter } from '../entering';
 import { failureOf, type Wording } from '../failures';
 import { safeNext, seeOther } from '../next';
+import { toSecondFactor } from '../second-factor/pending-cookie';
 import type { Visitor } from '../visitor';
 import type { SignInForm } from './model';
 import { signInPage } from './page';
@@ -31,6 +33,8 @@ export async function signInByForm(
     });
     return await enter(deps, visitor, await signIn(deps, input, visitor.from), next);
   } catch (thrown) {
+    const pending = pendingIn(thrown);
+    if (pending !== undefined) return toSecondFactor(visitor, pending, next);
     const failure = failureOf(thrown, WORDING, []);
     return signInPage(visitor, { next, name: typedName, again, failure });
   }

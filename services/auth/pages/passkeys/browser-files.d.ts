@@ -1,0 +1,5 @@
+/** Scripts for browsers, imported as text. */
+declare module '*.browser.js' {
+  const text: string;
+  export default text;
+}
