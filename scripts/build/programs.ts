@@ -42,6 +42,11 @@ const COMMANDS: readonly Program[] = [
     purpose: 'create the next key that signs access tokens, ahead of schedule',
   },
   {
+    name: 'remove-second-factors',
+    module: 'services/auth/remove-second-factors.ts',
+    purpose: 'let a user in who has lost the second factors: remove-second-factors alice',
+  },
+  {
     name: 'rebuild-likes',
     module: 'services/likes/rebuild-likes.ts',
     purpose: "rebuild rankings and people's lists from the likers of posts",

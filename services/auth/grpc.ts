@@ -10,6 +10,7 @@ import { type Browser, browserOf } from '#kit/http/cookies/browser';
 import { confirmPassword } from './credentials/password-change';
 import { applyCredentials } from './credentials/replication';
 import type { AuthDeps } from './deps';
+import { removeFactors } from './second-factors/service';
 import {
   cookiesOf,
   expiredRefreshCookie,
@@ -54,6 +55,9 @@ export function authGrpc(deps: AuthDeps) {
       const caller = await callerOf(call, deps.tokens);
       await confirmPassword(deps, caller, { password, lifetime: { signal, deadline } });
       return {};
+    },
+    async removeSecondFactors({ user_id }) {
+      return { removed: await removeFactors(deps, user_id) };
     },
     async refresh(request, call) {
       const browser = browserIn(call);

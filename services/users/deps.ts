@@ -16,7 +16,10 @@ export interface UsersDeps {
   readonly outbox: { wake(): void };
   readonly deliverDirectly: DeliverDirectly;
   readonly tokens: TokenVerifier;
-  readonly auth: Pick<GrpcClient<AuthServiceDefinition>, 'setCredentials' | 'login' | 'confirmPassword'>;
+  readonly auth: Pick<
+    GrpcClient<AuthServiceDefinition>,
+    'setCredentials' | 'login' | 'confirmPassword' | 'removeSecondFactors'
+  >;
   readonly notifications: Pick<GrpcClient<NotificationsServiceDefinition>, 'listNotifications'>;
   readonly passwords: Passwords;
   /** Encrypts password hashes in outbox messages. */

@@ -338,6 +338,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/auth/{user_id}/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove the second factors of a user who has lost them
+         * @description The password alone signs in from then on. The user is told by mail.
+         *
+         *     Access: access token with the permission `admin:auth`. Requires a sign-in of the last 5 minutes.
+         */
+        delete: operations["users.deleteAdminAuthByUserIdSecondFactors"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/archives/exports": {
         parameters: {
             query?: never;
@@ -6946,6 +6968,28 @@ export interface operations {
         };
     };
     "users.deleteAdminAuthByUserId": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Problem"];
+            "5XX": components["responses"]["Problem"];
+        };
+    };
+    "users.deleteAdminAuthByUserIdSecondFactors": {
         parameters: {
             query?: never;
             header?: never;

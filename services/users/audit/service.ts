@@ -13,6 +13,7 @@ export type AuditAction =
   | 'user.changed'
   | 'user.erased'
   | 'user.roles-set'
+  | 'user.second-factors-removed'
   | 'role.created'
   | 'role.changed'
   | 'role.permissions-set'

@@ -9,6 +9,7 @@ import { listAuditEntries } from '../audit/service';
 import type { UsersDeps } from '../deps';
 import * as accounts from './accounts';
 import * as model from './model';
+import { removeSecondFactors } from './second-factors';
 import * as users from './users';
 
 const byId = { params: Type.Object({ id: Type.String({ maxLength: 36 }) }) };
@@ -109,6 +110,18 @@ export const operatorRoutes = (deps: UsersDeps) =>
         permission: 'admin:auth',
         ...byUserId,
         ...describe('Delete an account and all its data', 'Administration'),
+      },
+    )
+    .delete(
+      '/admin/auth/:user_id/second-factors',
+      ({ params, caller, set }) => noContent(set, removeSecondFactors(deps, caller, params.user_id)),
+      {
+        permission: 'admin:auth',
+        recentSignIn: true,
+        ...byUserId,
+        ...describe('Remove the second factors of a user who has lost them', 'Administration', {
+          description: 'The password alone signs in from then on. The user is told by mail',
+        }),
       },
     )
     .get(

@@ -85,6 +85,15 @@ export interface ConfirmPasswordRequest {
 export interface ConfirmPasswordResponse {
 }
 
+export interface RemoveSecondFactorsRequest {
+  user_id: string;
+}
+
+export interface RemoveSecondFactorsResponse {
+  /** False: the user had none. */
+  removed: boolean;
+}
+
 export interface RefreshRequest {
   refresh_token?: string | undefined;
 }
@@ -897,6 +906,98 @@ export const ConfirmPasswordResponse: MessageFns<ConfirmPasswordResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveSecondFactorsRequest(): RemoveSecondFactorsRequest {
+  return { user_id: "" };
+}
+
+export const RemoveSecondFactorsRequest: MessageFns<RemoveSecondFactorsRequest> = {
+  encode(message: RemoveSecondFactorsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user_id !== "") {
+      writer.uint32(10).string(message.user_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveSecondFactorsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveSecondFactorsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveSecondFactorsResponse(): RemoveSecondFactorsResponse {
+  return { removed: false };
+}
+
+export const RemoveSecondFactorsResponse: MessageFns<RemoveSecondFactorsResponse> = {
+  encode(message: RemoveSecondFactorsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.removed !== false) {
+      writer.uint32(8).bool(message.removed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveSecondFactorsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveSecondFactorsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.removed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1726,7 +1827,10 @@ export const AuthServiceDefinition = {
         },
       },
     },
-    /** Signs a user in. UNAUTHENTICATED `auth.wrong-credentials` for an unknown user and a wrong password alike. */
+    /**
+     * Signs a user in. UNAUTHENTICATED `auth.wrong-credentials` for an unknown user and a wrong password alike;
+     * `auth.second-factor-required` where a second factor completes the sign-in, at POST /auth/second-factor.
+     */
     login: {
       name: "Login",
       requestType: LoginRequest as typeof LoginRequest,
@@ -1785,6 +1889,18 @@ export const AuthServiceDefinition = {
       responseType: ConfirmPasswordResponse as typeof ConfirmPasswordResponse,
       responseStream: false,
       options: { _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] } },
+    },
+    /** Removes the second factors of a user who has lost them, for an administrator, and tells the user by mail. */
+    removeSecondFactors: {
+      name: "RemoveSecondFactors",
+      requestType: RemoveSecondFactorsRequest as typeof RemoveSecondFactorsRequest,
+      requestStream: false,
+      responseType: RemoveSecondFactorsResponse as typeof RemoveSecondFactorsResponse,
+      responseStream: false,
+      options: {
+        idempotencyLevel: "IDEMPOTENT",
+        _unknownFields: { 409874: [Buffer.from([5, 117, 115, 101, 114, 115]) as Buffer] },
+      },
     },
     /** Exchanges a refresh token, which is valid once, for a new pair. Without one in the request, that of the cookie is used. */
     refresh: {
