@@ -95,6 +95,18 @@ describe('routing', () => {
     expect((await ask('/birds/7', { method: 'HEAD' })).status).toBe(200);
   });
 
+  test('rejections are pages for browsers that ask for one, and say as much', async () => {
+    const page = await ask('/birds/7', { method: 'DELETE', headers: { accept: 'text/html,*/*;q=0.8' } });
+    expect([page.status, page.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect(Object.fromEntries(page.headers)).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+      'cache-control': 'no-store',
+    });
+    expect(page.headers.get('x-request-id')).toMatch(/^[^,]+$/);
+    expect(await page.text()).toContain('<h1>This page cannot be used that way</h1>');
+  });
+
   test('routing does not depend on the Host', async () => {
     for (const host of ['a', 'localhost', 'rookery.example:8080']) {
       expect((await ask('/health', { headers: { host } })).status).toBe(200);

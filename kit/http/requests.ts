@@ -8,6 +8,7 @@ import { exchangeOf, throwRefusal } from './exchange';
 import { checkJsonText } from './json-text/check';
 import { JsonText } from './json-text/json-text';
 import { sendJsonText } from './json-text/send';
+import { asksForPage } from './page-requests';
 import { keepPrivate } from './private-responses';
 import { pathOf } from './request-path';
 import { problemOfBody, problemOfQuery, routeRules } from './strictness';
@@ -92,7 +93,7 @@ export function requests(runtime: Runtime, rules: RequestRules) {
               `${request.method} ${path} failed`,
             );
           set.status = problem.status;
-          if (rules.problemPage !== undefined && asksForPage(request))
+          if (rules.problemPage !== undefined && asksForPage(request.headers.get('accept')))
             return rules.problemPage(problem, trace.requestId);
           return problemResponse(problem, { path, requestId: trace.requestId });
         })
@@ -106,9 +107,6 @@ export function requests(runtime: Runtime, rules: RequestRules) {
     );
   };
 }
-
-/** Browsers name HTML when a person follows a link or sends a form, and at no other time. */
-const asksForPage = ({ headers }: Request): boolean => headers.get('accept')?.includes('text/html') === true;
 
 /** Percent-encoded bytes must be UTF-8: a decoder would replace them with U+FFFD in silence. */
 function isDecodable(url: string): boolean {

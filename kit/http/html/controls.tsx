@@ -42,7 +42,8 @@ export function Field({ name, label, hint, errors = [], type = 'text', value, ..
     autocapitalize: 'none' as const,
     spellcheck: false,
     required: props.required !== false,
-    autofocus: props.autofocus,
+    // After a failure, where it is.
+    autofocus: errors.length === 0 ? props.autofocus : errors[0]?.field === name,
     'aria-invalid': error === undefined ? undefined : ('true' as const),
     'aria-describedby': describedBy || undefined,
   };

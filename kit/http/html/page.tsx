@@ -31,7 +31,15 @@ export interface Page {
  * page may frame it, and it tells no other page its address.
  */
 export function htmlPage(page: Page): Response {
-  const headers = new Headers({
+  const { headers, html } = renderPage(page);
+  const response = new Response(html, { status: page.status ?? 200, headers });
+  for (const cookie of page.cookies ?? []) response.headers.append('set-cookie', cookie);
+  return response;
+}
+
+/** The parts of a page, for a server that writes its responses itself. Without cookies. */
+export const renderPage = (page: Page): { headers: Readonly<Record<string, string>>; html: string } => ({
+  headers: {
     ...page.headers,
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': policyOf(page),
@@ -39,13 +47,9 @@ export function htmlPage(page: Page): Response {
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
     'cache-control': 'no-store',
-  });
-  for (const cookie of page.cookies ?? []) headers.append('set-cookie', cookie);
-  return new Response(`<!doctype html>${renderToString(<Document {...page} />)}`, {
-    status: page.status ?? 200,
-    headers,
-  });
-}
+  },
+  html: `<!doctype html>${renderToString(<Document {...page} />)}`,
+});
 
 const policyOf = ({ formAction = [], script }: Page): string =>
   [

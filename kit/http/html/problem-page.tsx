@@ -1,6 +1,6 @@
 import type { Problem } from '../../errors/problem';
 import { Card } from './controls';
-import { htmlPage } from './page';
+import { htmlPage, type Page } from './page';
 
 /** What a person reads: a heading, and what to do. */
 type Words = readonly [heading: string, advice: string];
@@ -21,16 +21,16 @@ const BY_STATUS: Readonly<Record<number, Words>> = {
 const REFUSED: Words = ['This did not work', 'Go back and try again.'];
 const FAILED: Words = ['Something went wrong', 'It is our fault, not yours. Try again in a moment.'];
 
-/**
- * The page of a problem: for browsers that ask for HTML where others get the problem document.
- *
- * @param requestId by which operators find it in the log
- */
-export function problemPage(problem: Problem, requestId: string): Response {
+/** Responds with the page of a problem: for browsers that ask for HTML where others get the problem document. */
+export const problemPage = (problem: Problem, requestId: string): Response =>
+  htmlPage(pageOfProblem(problem, requestId));
+
+/** @param requestId by which operators find the request in the log */
+export function pageOfProblem(problem: Problem, requestId: string): Page {
   const { status, headers } = problem;
   const [heading, advice] = BY_STATUS[status] ?? (status >= 500 ? FAILED : REFUSED);
   const wait = waitIn(headers['retry-after']);
-  return htmlPage({
+  return {
     title: heading,
     status,
     headers: { ...headers, 'x-request-id': requestId },
@@ -40,7 +40,7 @@ export function problemPage(problem: Problem, requestId: string): Response {
         {status >= 500 && <p class="quiet">If it happens again, tell us this number: {requestId}</p>}
       </Card>
     ),
-  });
+  };
 }
 
 /** @param seconds a `Retry-After`. @returns it in words; undefined where there is none */

@@ -15,6 +15,7 @@ export const STYLE = `
 --edge:#7c8492;--accent:#7fd0b5;--accent-strong:#9adfc8;--on-accent:#10231d;--danger:#ff9186;--danger-strong:#ffaea6;
 --on-danger:#34100c;--danger-soft:#33201f;--accent-soft:#1d2f2a;--shadow:0 1px 2px rgb(0 0 0/.3)}}
 *,::before,::after{box-sizing:border-box}
+[hidden]{display:none!important}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{display:flex;flex-direction:column;min-height:100vh;min-height:100dvh;margin:0;background:var(--ground);color:var(--ink);
 font:1rem/1.5 system-ui,sans-serif}
@@ -22,7 +23,7 @@ a{color:var(--accent);text-underline-offset:.2em}
 a:hover{color:var(--accent-strong)}
 header,main,footer{width:100%;max-width:28rem;margin:0 auto;padding:0 1.25rem}
 .wide header,.wide main,.wide footer{max-width:44rem}
-header{display:flex;align-items:center;justify-content:space-between;gap:1rem;padding-top:clamp(1.25rem,6vh,3.5rem)}
+header{display:flex;align-items:center;justify-content:space-between;gap:1rem;padding-top:clamp(1rem,5vh,3.5rem)}
 .brand{display:inline-flex;align-items:center;gap:.65rem;min-height:2.75rem;color:var(--ink);font-size:1.15rem;font-weight:650;
 letter-spacing:-.01em;text-decoration:none}
 .brand:hover{color:var(--ink)}
@@ -69,10 +70,10 @@ button.danger.primary{background:var(--danger);color:var(--on-danger)}
 button.danger.primary:hover{border-color:var(--danger-strong);background:var(--danger-strong)}
 button[disabled]{opacity:.55;cursor:not-allowed}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}
-.actions>*{flex:1 1 10rem}
+.actions>*{flex:1 1 auto}
 .links{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1.5rem;margin-top:1rem}
 .links a,.who a,.who button,.nav a{display:inline-flex;align-items:center;min-height:2.75rem}
-.who button{padding:.35rem .8rem;font-size:.925rem}
+.who button{padding:.35rem .8rem;font-size:.925rem;white-space:nowrap}
 .or{display:flex;align-items:center;gap:.9rem;margin:1.4rem 0 0;color:var(--quiet);font-size:.925rem}
 .or::before,.or::after{content:'';flex:1;height:1px;background:var(--line)}
 .heading{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:.25rem 1rem}
@@ -83,6 +84,7 @@ border-top:1px solid var(--line)}
 .list>li:last-child{padding-bottom:0}
 .list>li>:first-child{flex:1 1 14rem;min-width:0;overflow-wrap:anywhere}
 .list p{margin:.1rem 0 0}
+time{white-space:nowrap}
 .list>li>a.row{display:flex;align-items:center;justify-content:space-between;gap:1rem;min-height:2.75rem;margin:-.45rem 0;
 color:var(--ink);text-decoration:none}
 .list>li>a.row::after{content:'';flex:none;width:.5rem;height:.5rem;margin-right:.2rem;border:solid var(--quiet);border-width:2px 2px 0 0;
@@ -108,7 +110,8 @@ footer p{margin:0}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 h1:focus{outline:none}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-@media(max-width:30rem){header,main,footer{padding-left:1rem;padding-right:1rem}.card{padding:1.35rem 1.15rem}h1{font-size:1.45rem}}
+@media(max-width:30rem){header,main,footer{padding-left:1rem;padding-right:1rem}.card{padding:1.35rem 1.15rem}h1{font-size:1.45rem}
+.facts{grid-template-columns:1fr;gap:0}.facts dd+dt{margin-top:.6rem}}
 @media(prefers-reduced-motion:reduce){*,::before,::after{transition:none!important}}
 @media(forced-colors:active){.mark{background:CanvasText}.error::before{border:1px solid}}
 @media print{body{background:none}header nav,form,footer{display:none}.card{padding:0;border:0;box-shadow:none}}
