@@ -1,5 +1,7 @@
 import { EXPORT_PAGE_SIZE, exportedPage, portabilityGrpc } from '#kit/grpc/portability';
 import type { Database } from '#kit/mysql/database';
+import { allowedAppView } from './apps/consents';
+import { listConsents } from './apps/store';
 import { passkeyView } from './passkeys/service';
 import { listPasskeys } from './passkeys/store';
 import { findFactors } from './second-factors/store';
@@ -23,8 +25,20 @@ export const authPortability = ({ database }: { database: Database }) =>
               last_used_at: session.lastUsedAt.toISOString(),
               expires_at: session.expiresAt.toISOString(),
               ended_at: session.endedAt?.toISOString() ?? null,
+              app_id: session.appId,
+              scopes: session.scopes,
             },
           }),
+        });
+      },
+    },
+    {
+      name: 'apps',
+      async exportPage(userId, cursor) {
+        const page = { beforeId: cursor ?? null, limit: EXPORT_PAGE_SIZE };
+        return exportedPage(await listConsents(database, userId, page), {
+          key: ({ app }) => app.id,
+          record: (allowed) => ({ data: allowedAppView(allowed) }),
         });
       },
     },

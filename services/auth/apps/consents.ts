@@ -49,16 +49,18 @@ export async function listAllowedApps(
     await store.listConsents(deps.database, userId, page),
     limit,
     ({ app }) => [app.id],
-    ({ app, consent, usedAt }) => ({
-      id: app.id,
-      name: app.name,
-      website: shownWebUrl(app.website),
-      scopes: consent.scopes,
-      allowed_at: consent.givenAt.toISOString(),
-      last_used_at: usedAt?.toISOString() ?? null,
-    }),
+    allowedAppView,
   );
 }
+
+export const allowedAppView = ({ app, consent, usedAt }: store.AllowedAppRow): AllowedApp => ({
+  id: app.id,
+  name: app.name,
+  website: shownWebUrl(app.website),
+  scopes: consent.scopes,
+  allowed_at: consent.givenAt.toISOString(),
+  last_used_at: usedAt?.toISOString() ?? null,
+});
 
 /**
  * Ends what a person has allowed an app: its sessions, codes and tokens, and the consent.

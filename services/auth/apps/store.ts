@@ -84,12 +84,19 @@ export async function deleteConsents(transaction: Transaction, userId: string): 
   await transaction.delete(consents).where(eq(consents.userId, userId));
 }
 
+/** What a person has allowed an app, and when it was last used. */
+export interface AllowedAppRow {
+  readonly app: AppRow;
+  readonly consent: ConsentRow;
+  readonly usedAt: Date | null;
+}
+
 /** What a person has allowed, by app, with the app's last use; newest app first. */
 export async function listConsents(
   database: Database,
   userId: string,
   page: { beforeId: string | null; limit: number },
-) {
+): Promise<AllowedAppRow[]> {
   const used = database
     .select({ appId: sessions.appId, at: max(sessions.lastUsedAt).as('used_at') })
     .from(sessions)
