@@ -80,7 +80,7 @@ async function openedPage(response: Response): Promise<OpenedPage> {
         .on(`form[action="${action}"] input`, {
           element(input) {
             const name = input.getAttribute('name') ?? '';
-            if (name !== '') fields[name] = input.getAttribute('value') ?? '';
+            if (name !== '') fields[name] = decoded(input.getAttribute('value') ?? '');
           },
         })
         .transform(new Response(text))
@@ -91,3 +91,7 @@ async function openedPage(response: Response): Promise<OpenedPage> {
     },
   };
 }
+
+/** What the pages escape. */
+const decoded = (attribute: string): string =>
+  attribute.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');

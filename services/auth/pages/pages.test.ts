@@ -55,6 +55,7 @@ describe('every page', () => {
   test.each(paths('GET'))('GET %s is nobody else’s to frame, keep or be told of', async (path) => {
     for (const person of [visitor(), signedIn]) {
       expectPage(await person.open(path), [200, 303, 400, 404, 410, 422]);
+      // OAuth has unknown parameters ignored.
       expectPage(await person.open(`${path}?unknown=${encodeURIComponent(HOSTILE)}`), [400, 422]);
     }
   });

@@ -3,7 +3,6 @@ import { htmlPage } from '#kit/http/html/page';
 import type { Failure } from '../failures';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
-import { BackToAccount } from './session-list';
 
 export interface DeletionView {
   /** Whether the password is needed: the sign-in is not recent. */
@@ -55,7 +54,6 @@ export const deletionPage = (
             </a>
           </div>
         </Form>
-        <BackToAccount />
       </Card>
     ),
   });

@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { Card } from '#kit/http/html/controls';
+import type { AllowedApp } from '../../apps/model';
 import { visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
+import { AppList } from './app-list';
 import { SessionList, type SessionView } from './session-list';
 
 /** How many of a list the overview shows. */
@@ -11,9 +13,10 @@ export interface Overview {
   readonly username: string;
   readonly email: string | null;
   readonly sessions: readonly SessionView[];
+  readonly apps: readonly AllowedApp[];
 }
 
-export const overviewPage = (visitor: Visitor, { username, email, sessions }: Overview): Response =>
+export const overviewPage = (visitor: Visitor, { username, email, sessions, apps }: Overview): Response =>
   visitorPage(visitor, {
     title: 'Your account',
     wide: true,
@@ -47,6 +50,13 @@ export const overviewPage = (visitor: Visitor, { username, email, sessions }: Ov
             {sessions.length > SHOWN && <a href="/auth/account/sessions">All sessions</a>}
           </div>
           <SessionList visitor={visitor} sessions={sessions.slice(0, SHOWN)} />
+        </Card>
+        <Card>
+          <div class="heading">
+            <h2>Apps</h2>
+            {apps.length > SHOWN && <a href="/auth/account/apps">All apps</a>}
+          </div>
+          <AppList visitor={visitor} apps={apps.slice(0, SHOWN)} />
         </Card>
         <Card>
           <h2>Account</h2>

@@ -2,7 +2,7 @@ import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { Failure } from '../failures';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
-import { BackToAccount } from './session-list';
+import { BackToAccount } from './parts';
 
 export const passwordPage = (visitor: Visitor, failure?: Failure): Response =>
   visitorPage(visitor, {

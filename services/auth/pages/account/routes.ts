@@ -5,6 +5,8 @@ import { isRecent } from '../browser-sessions';
 import { seeOther } from '../next';
 import { FORM, pageRoutes, shows, takesForm } from '../page-routes';
 import { requireSignIn } from '../visitor';
+import { appsPage } from './app-list';
+import { endApp, ownApps } from './apps';
 import { callerOf } from './caller';
 import { changePasswordByForm, deleteByForm } from './changes';
 import { deletionPage } from './deletion-page';
@@ -24,7 +26,8 @@ export const accountPages = (deps: AuthDeps) =>
         const session = requireSignIn(deps, visitor, request);
         if (session instanceof Response) return session;
         const { username, email } = await readMe(deps, callerOf(deps, session));
-        return overviewPage(visitor, { username, email, sessions: await ownSessions(deps, session) });
+        const [sessions, apps] = await Promise.all([ownSessions(deps, session), ownApps(deps, session)]);
+        return overviewPage(visitor, { username, email, sessions, apps });
       },
       shows('Get the page of my account'),
     )
@@ -51,6 +54,24 @@ export const accountPages = (deps: AuthDeps) =>
         body: model.EndSessionForm,
         ...takesForm('End one of my sessions, or all other ones, on the page'),
       },
+    )
+    .get(
+      '/auth/account/apps',
+      async ({ visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        return session instanceof Response ? session : appsPage(visitor, await ownApps(deps, session));
+      },
+      shows('Get the page of the apps that I have allowed something'),
+    )
+    .post(
+      '/auth/account/apps',
+      async ({ body, visitor, request }) => {
+        const session = requireSignIn(deps, visitor, request);
+        if (session instanceof Response) return session;
+        await endApp(deps, session, body);
+        return seeOther('/auth/account/apps');
+      },
+      { gateway: FORM, body: model.EndAppForm, ...takesForm('End what I have allowed an app, on the page') },
     )
     .get(
       '/auth/account/password',

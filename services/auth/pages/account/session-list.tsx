@@ -1,6 +1,7 @@
 import { Card } from '#kit/http/html/controls';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
+import { BackToAccount, Time } from './parts';
 import { deviceOf } from './user-agents';
 
 export interface SessionView {
@@ -67,14 +68,3 @@ export const sessionsPage = (visitor: Visitor, sessions: readonly SessionView[])
       </Card>
     ),
   });
-
-export const BackToAccount = () => (
-  <div class="links">
-    <a href="/auth/account">Back to your account</a>
-  </div>
-);
-
-/** In UTC: a page without JavaScript does not know the time zone. */
-const Time = ({ at }: { at: string }) => (
-  <time datetime={at}>{`${at.slice(0, 10)} ${at.slice(11, 16)} UTC`}</time>
-);

@@ -1,6 +1,6 @@
 import { Card, Notice } from '#kit/http/html/controls';
 import type { SecondFactors } from '../../second-factors/model';
-import { BackToAccount } from '../account/session-list';
+import { BackToAccount } from '../account/parts';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
 

@@ -1,6 +1,6 @@
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { CreationOptions, Passkey } from '../../passkeys/model';
-import { BackToAccount } from '../account/session-list';
+import { BackToAccount } from '../account/parts';
 import type { Failure } from '../failures';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
