@@ -29,7 +29,7 @@ test('operators without a second factor are refused, reading as well, and told w
     for (const method of ['GET', 'POST']) {
       const response = await request(method, '/users', token);
       const { code, detail } = await response.json();
-      expect([response.status, code]).toEqual([403, 'auth.second-factor-required']);
+      expect([response.status, code]).toEqual([403, 'auth.operator-needs-second-factor']);
       expect(detail).toContain('/auth/account/second-factors');
     }
     // Nor do they count where everybody is admitted, and a permission admits to more.
