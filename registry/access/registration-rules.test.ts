@@ -66,6 +66,13 @@ test('methods that are none are refused', () => {
 
 test('an access rule that the gateway cannot enforce is refused, unless the service enforces it', () => {
   for (const auth of ['public', 'optional', 'user', 'posts:moderate']) expect(ofRoute({ auth })).toEqual([]);
+  for (const auth of ['optional', 'user'])
+    expect([
+      ofRoute({ auth, scope: 'read:statuses' }),
+      ofRoute({ auth, scope: 'read:minds' })[0]?.field,
+    ]).toEqual([[], 'routes.0.scope']);
+  for (const auth of ['public', 'posts:moderate'])
+    expect(ofRoute({ auth, scope: 'read:statuses' })[0]?.field).toBe('routes.0.scope');
   for (const auth of ['service', 'admin', 'User', 'a:', ''])
     expect(ofRoute({ auth })[0]?.field).toBe('routes.0.auth');
   const routes = [{ method: 'GET', path: '/birds', auth: 'service' }];
