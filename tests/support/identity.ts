@@ -41,6 +41,8 @@ export async function startIdentity(
     /** Where it is reached, of a test that listens. */
     issuer?: string;
     passwordGrant?: boolean;
+    /** As in production. */
+    operatorsNeedSecondFactor?: boolean;
   } = {},
 ) {
   const hashing = {
@@ -78,6 +80,8 @@ export async function startIdentity(
   const keys = await openKeyRing(authRuntime, keyRing);
   const tokens = createTokenVerifier(settings, async () => keys.publicKeys(), denylist.isRevoked, {
     exchange: async (token) => (await exchangeAppToken(authDeps, token)) ?? null,
+    operatorsNeedSecondFactor: options.operatorsNeedSecondFactor ?? false,
+    operatorsSignInAgain: options.operatorsNeedSecondFactor ?? false,
   });
   const redis = await openRedis(authRuntime, { url: throttleRedisUrl(), required: false });
   const authDeps = {

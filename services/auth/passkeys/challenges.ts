@@ -1,14 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { and, eq, gt, isNull, lt } from 'drizzle-orm';
 import type { Database, Transaction } from '#kit/mysql/database';
 import type { AuthDeps } from '../deps';
 import { passkeyChallenges } from '../schema';
-import { sha256 } from '../second-factors/rules';
+import { hashOf, newSecret } from '../secrets';
 
 /** A challenge is answered within this time: that of a browser's dialogue. */
 export const CHALLENGE_MS = 5 * 60_000;
-/** WebAuthn, 13.4.3: at least 16 bytes. */
-const CHALLENGE_BYTES = 32;
 
 /** What a challenge is for, and whom; null for a sign-in of somebody not yet known. */
 export type Occasion =
@@ -20,9 +17,9 @@ export async function createChallenge(
   { database, now }: Pick<AuthDeps, 'database' | 'now'>,
   { purpose, userId }: Occasion,
 ): Promise<string> {
-  const challenge = randomBytes(CHALLENGE_BYTES).toString('base64url');
+  const challenge = newSecret();
   const expiresAt = new Date(now() + CHALLENGE_MS);
-  await database.insert(passkeyChallenges).values({ hash: sha256(challenge), userId, purpose, expiresAt });
+  await database.insert(passkeyChallenges).values({ hash: hashOf(challenge), userId, purpose, expiresAt });
   return challenge;
 }
 
@@ -36,7 +33,7 @@ export async function takeChallenge(
     .delete(passkeyChallenges)
     .where(
       and(
-        eq(passkeyChallenges.hash, sha256(challenge)),
+        eq(passkeyChallenges.hash, hashOf(challenge)),
         eq(passkeyChallenges.purpose, purpose),
         userId === null ? isNull(passkeyChallenges.userId) : eq(passkeyChallenges.userId, userId),
         gt(passkeyChallenges.expiresAt, new Date(now())),

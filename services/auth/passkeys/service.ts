@@ -7,7 +7,7 @@ import { isDuplicate } from '#kit/mysql/failures';
 import type { CredentialsRow } from '../credentials/store';
 import type { AuthDeps } from '../deps';
 import { addFactor, removeFactor } from '../second-factors/changes';
-import { sha256 } from '../second-factors/rules';
+import { hashOf } from '../secrets';
 import { CHALLENGE_MS, createChallenge } from './challenges';
 import {
   type AddedPasskey,
@@ -76,7 +76,7 @@ export async function addPasskey(deps: AuthDeps, caller: Caller, input: NewPassk
     ...verified,
     id: uuidv7(),
     userId: caller.id,
-    credentialHash: sha256(verified.credentialId),
+    credentialHash: hashOf(verified.credentialId),
     name: input.name ?? DEFAULT_NAME,
     createdAt: new Date(deps.now()),
     lastUsedAt: null,

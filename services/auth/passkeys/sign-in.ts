@@ -1,6 +1,7 @@
 import { findByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
-import { sha256, withSecondFactor } from '../second-factors/rules';
+import { withSecondFactor } from '../second-factors/rules';
+import { hashOf } from '../secrets';
 import type { Requester } from '../sessions/cookies';
 import { type Entered, startSession } from '../sessions/sign-in';
 import { CHALLENGE_MS, createChallenge, type Occasion } from './challenges';
@@ -58,7 +59,7 @@ export async function signInWithPasskey(
   asserted: AssertedPasskey,
   from: Requester,
 ): Promise<Entered> {
-  const passkey = await store.findByCredential(deps.database, sha256(asserted.id));
+  const passkey = await store.findByCredential(deps.database, hashOf(asserted.id));
   if (passkey === undefined || asserted.response.userHandle !== userHandleOf(passkey.userId))
     throw new PasskeyRefused();
   const shown = await use(deps, asserted, { passkey, occasion: ANYBODY });
@@ -77,7 +78,7 @@ export async function assertSecondFactor(
   userId: string,
   asserted: AssertedPasskey,
 ): Promise<readonly string[]> {
-  const passkey = await store.findByCredential(deps.database, sha256(asserted.id));
+  const passkey = await store.findByCredential(deps.database, hashOf(asserted.id));
   if (passkey?.userId !== userId) throw new PasskeyRefused();
   return use(deps, asserted, { passkey, occasion: { purpose: 'second-factor', userId } });
 }

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { Value } from '@sinclair/typebox/value';
 import { Problem } from '#kit/errors/problem';
 import type { AuthDeps } from '../deps';
+import { hashOf, newSecret } from '../secrets';
 import { PendingSignIn, SecondFactorRequired } from './model';
-import { PENDING_SIGN_IN_MS, sha256 } from './rules';
+import { PENDING_SIGN_IN_MS } from './rules';
 import * as store from './store';
 
 /**
@@ -16,9 +16,9 @@ export async function secondFactorRequired(
   userId: string,
   shown: { methods: readonly string[] | null; verifiedHash: string | null; factors: store.Factors },
 ): Promise<Problem> {
-  const token = randomBytes(32).toString('base64url');
+  const token = newSecret();
   await store.insertPending(deps.database, {
-    hash: sha256(token),
+    hash: hashOf(token),
     userId,
     methods: [...(shown.methods ?? [])],
     verifiedHash: shown.verifiedHash,

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { hashOf } from '../secrets';
 
 /** A pending sign-in waits so long for its second factor. */
 export const PENDING_SIGN_IN_MS = 5 * 60_000;
@@ -49,7 +50,4 @@ export const recoveryCodeKey = (typed: string): string =>
   typed.toLowerCase().replaceAll(/[\s-]/g, '').replaceAll('o', '0').replaceAll(/[il]/g, '1');
 
 /** How a recovery code is stored. Of 80 random bits nobody finds the preimage, so that a slow hash would add nothing. */
-export const hashRecoveryCode = (typed: string): string => sha256(recoveryCodeKey(typed));
-
-/** How a random token is stored. */
-export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+export const hashRecoveryCode = (typed: string): string => hashOf(recoveryCodeKey(typed));

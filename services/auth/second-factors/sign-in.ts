@@ -3,11 +3,12 @@ import { networkOf } from '#kit/http/network';
 import { findByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
 import { assertSecondFactor } from '../passkeys/sign-in';
+import { hashOf } from '../secrets';
 import type { Requester } from '../sessions/cookies';
 import { type Entered, startSession } from '../sessions/sign-in';
 import { listAddresses } from '../sessions/store';
 import { PendingSignInExpired, type SecondFactor, WrongSecondFactor } from './model';
-import { sha256, withSecondFactor } from './rules';
+import { withSecondFactor } from './rules';
 import { useRecoveryCode } from './service';
 import * as store from './store';
 import { useCode } from './totp';
@@ -42,7 +43,7 @@ export async function completeSignIn(deps: AuthDeps, input: SecondFactor, from: 
 
 /** The pending sign-in of a token. @throws PendingSignInExpired */
 export async function requirePending(deps: AuthDeps, token: string): Promise<store.PendingRow> {
-  const pending = await store.findPending(deps.database, sha256(token), new Date(deps.now()));
+  const pending = await store.findPending(deps.database, hashOf(token), new Date(deps.now()));
   if (pending === undefined) throw new PendingSignInExpired({ detail: 'Sign in with your password again.' });
   return pending;
 }
