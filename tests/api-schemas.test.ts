@@ -43,6 +43,10 @@ test('a body is required in the document exactly where the route requires it, in
  */
 const MACHINE_TEXT = [
   ...['amount', 'cursor', 'epoch', 'ids', 'refresh_token', 'token', 'token_type_hint', 'v'],
+  // What apps send (RFC 6749, 7591, 7636, 8628; OpenID Connect).
+  ...['client_id', 'client_secret', 'code', 'code_challenge', 'code_challenge_method', 'code_verifier'],
+  ...['device_code', 'grant_type', 'grant_types', 'login_hint', 'max_age', 'nonce', 'prompt', 'redirect_uri'],
+  ...['redirect_uris', 'response_mode', 'response_type', 'response_types', 'scope', 'state', 'user_code'],
   // Also with 00 in place of +, which the parser of accounts turns into it.
   'phone_number',
   // Cut by notifications, which asks for the mail.

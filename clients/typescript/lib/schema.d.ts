@@ -8623,6 +8623,7 @@ export interface operations {
                 /** @description The path of the page to go on to */
                 next?: string;
                 again?: "1";
+                login_hint?: string;
             };
             header?: never;
             path?: never;
@@ -10683,7 +10684,12 @@ export interface operations {
                     code_verifier?: string;
                     refresh_token?: string;
                     device_code?: string;
+                    /**
+                     * @description 1 to 254 visible characters
+                     * @example alice
+                     */
                     username?: string;
+                    /** @example correct horse battery staple */
                     password?: string;
                     /** @description Names separated by blanks */
                     scope?: string;
@@ -10700,7 +10706,12 @@ export interface operations {
                     code_verifier?: string;
                     refresh_token?: string;
                     device_code?: string;
+                    /**
+                     * @description 1 to 254 visible characters
+                     * @example alice
+                     */
                     username?: string;
+                    /** @example correct horse battery staple */
                     password?: string;
                     /** @description Names separated by blanks */
                     scope?: string;
@@ -10717,7 +10728,12 @@ export interface operations {
                     code_verifier?: string;
                     refresh_token?: string;
                     device_code?: string;
+                    /**
+                     * @description 1 to 254 visible characters
+                     * @example alice
+                     */
                     username?: string;
+                    /** @example correct horse battery staple */
                     password?: string;
                     /** @description Names separated by blanks */
                     scope?: string;

@@ -219,6 +219,9 @@ describe('the consent page', () => {
     const signIn = new URL(location, issuer);
     expect([status, signIn.origin, signIn.pathname]).toEqual([303, issuer, '/auth/sign-in']);
     expect(signIn.searchParams.get('next')).toStartWith('/oauth/authorize?');
+    const hinted = await open((await request({ login_hint: 'ada' })).url);
+    expect(new URL(hinted.location, issuer).searchParams.get('login_hint')).toBe('ada');
+    expect((await open(hinted.location)).text).toContain('value="ada"');
   });
 });
 

@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { inMediaTypes } from '#kit/http/body/read-body';
+import { typedName } from '#kit/text/fields';
+import { typedPassword } from '#kit/text/password';
 
 /** RFC 6749, section 5.2. */
 export const OAuthFailure = Type.Object(
@@ -34,8 +36,8 @@ export const TokenForm = inMediaTypes(
       code_verifier: Type.Optional(Type.String({ maxLength: 128 })),
       refresh_token: secret(),
       device_code: secret(),
-      username: Type.Optional(Type.String({ maxLength: 254 })),
-      password: Type.Optional(Type.String({ maxLength: 2_048 })),
+      username: Type.Optional(typedName()),
+      password: Type.Optional(typedPassword()),
       scope: Scope,
     },
     { additionalProperties: true },

@@ -24,10 +24,18 @@ const ORIGIN = 'https://rookery.invalid';
 /**
  * The page to sign in on, which goes on to another one afterwards.
  *
- * @param again also for who is signed in: a recent sign-in is required
+ * @param options.again also for who is signed in: a recent sign-in is required
+ * @param options.loginHint who is expected to sign in
  */
-export function signInPath(next: string, { again = false } = {}): string {
-  const query = new URLSearchParams({ next, ...(again && { again: '1' }) });
+export function signInPath(
+  next: string,
+  { again = false, loginHint }: { again?: boolean; loginHint?: string | undefined } = {},
+): string {
+  const query = new URLSearchParams({
+    next,
+    ...(again && { again: '1' }),
+    ...(loginHint !== undefined && { login_hint: loginHint }),
+  });
   return `${SIGN_IN}?${query}`;
 }
 

@@ -91,7 +91,8 @@ function signInFirst(
     prompt: prompts.length === 0 ? undefined : prompts.join(' '),
     ...(prompts.length < request.prompts.size && { [SIGNED_IN_AFTER]: String(deps.now()) }),
   };
-  return signInPath(withQuery(AUTHORIZE_PATH, next), { again: isAgain });
+  const { loginHint } = request;
+  return signInPath(withQuery(AUTHORIZE_PATH, next), { again: isAgain, loginHint });
 }
 
 /** Anybody can listen on this machine or take a scheme: there consent is for the app that has a secret (RFC 8252, section 8.6). */

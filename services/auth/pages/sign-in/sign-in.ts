@@ -9,7 +9,7 @@ import { failureOf, type Wording } from '../failures';
 import { safeNext, seeOther } from '../next';
 import { toSecondFactor } from '../second-factor/pending-cookie';
 import type { Visitor } from '../visitor';
-import type { SignInForm } from './model';
+import type { SignInForm, SignInQuery } from './model';
 import { signInPage } from './page';
 
 const WORDING: Wording = {
@@ -41,8 +41,8 @@ export async function signInByForm(
 }
 
 /** The form; who is signed in already goes on, unless a recent sign-in is required. */
-export function showSignIn(visitor: Visitor, { next, again }: { next?: string; again?: '1' }): Response {
+export function showSignIn(visitor: Visitor, { next, again, login_hint: hint = '' }: SignInQuery): Response {
   const { session } = visitor;
   if (session !== null && again === undefined) return seeOther(safeNext(next));
-  return signInPage(visitor, { next, again: session !== null, name: session?.username ?? '' });
+  return signInPage(visitor, { next, again: session !== null, name: session?.username ?? hint });
 }
