@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { join } from 'node:path';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { type AnyElysia, Elysia } from 'elysia';
 import { SCOPES } from '#kit/auth/scopes';
@@ -11,6 +12,7 @@ import { transcodedRoutes } from '../gateway/transcoding/rules';
 import { idleRuntime, serviceApps, standIn } from '../scripts/openapi/apps';
 import { testTokens } from './support/tokens';
 
+const ROOT = join(import.meta.dir, '..');
 const { verifier: tokens, authorization } = await testTokens();
 const APP = uuidv7();
 const ADA = { id: uuidv7(), username: 'ada' };
@@ -109,4 +111,26 @@ test('a route that is transcoded needs the same scope over gRPC', async () => {
   });
   expect(transcoded.filter(([, , , scope]) => scope !== undefined).length).toBeGreaterThan(3);
   expect(transcoded).toEqual(expected);
+});
+
+test('whoever identifies the holder of a token, and admits them by rules of its own, is listed here', async () => {
+  const files = [...new Bun.Glob('{gateway,kit,registry,services,workers}/**/*.ts').scanSync(ROOT)].filter(
+    (file) => !file.endsWith('.test.ts'),
+  );
+  const texts = await Promise.all(files.map((file) => Bun.file(join(ROOT, file)).text()));
+  const calling = files.filter((_, index) => /okens\.identif(?:y|ied)\(/.test(texts[index] ?? ''));
+  expect(calling.sort()).toEqual([
+    // The rules of routes and methods.
+    'gateway/admission/route-access.ts',
+    // Whose share of the rate limits a request takes.
+    'gateway/admission/verified-callers.ts',
+    'kit/grpc/access.ts',
+    'kit/http/access.ts',
+    // Whether what was admitted may go on.
+    'kit/http/streams/event-streams.ts',
+    'services/auth/tokens/service.ts',
+    'services/chat/connections/connection.ts',
+    // Browsers send tokens elsewhere than in `Authorization`.
+    'services/chat/connections/handshake.ts',
+  ]);
 });

@@ -314,6 +314,12 @@ test('a poll of followers-only posts is for the author and their followers, unti
   expect((await call('GET', `/polls/${id}`, author)).body).not.toHaveProperty('visibility');
   const invalid = { authorization: 'Bearer of.another.day' };
   expect((await call('GET', `/polls/${id}/results`, invalid)).status).toBe(404);
+  const resultsFor = async (...scopes: string[]) => {
+    const person = { id: follower.id, username: 'someone' };
+    const authorization = await tokens.authorization(person, [], { app: { id: 'app', scopes } });
+    return (await call('GET', `/polls/${id}/results`, { authorization })).status;
+  };
+  expect([await resultsFor('read:statuses'), await resultsFor('write')]).toEqual([200, 404]);
   isUsersUnavailable = true;
   expect(await statuses(follower)).toEqual([503, 503, 503]);
   isUsersUnavailable = false;
