@@ -12,6 +12,7 @@ import {
   type RegisteredClient,
   startProvider,
 } from '../../../tests/support/oauth-provider';
+import { PASSWORD, peopleWithFactors } from '../../../tests/support/second-factors';
 
 const provider = await startProvider({ passwordGrant: true });
 const { issuer, post } = provider;
@@ -160,6 +161,15 @@ const EXERCISES: Record<string, () => Promise<void>> = {
       basic(confidential),
     );
     expect([wrong.status, wrong.body.error]).toEqual([400, 'invalid_grant']);
+    const people = peopleWithFactors(provider.identity);
+    const { username } = await people.joinWithApp();
+    const alone = await post(
+      '/oauth/token',
+      { grant_type: 'password', scope: 'read', username, password: PASSWORD },
+      basic(confidential),
+    );
+    expect([alone.status, alone.body.error]).toEqual([400, 'invalid_grant']);
+    expect(alone.body.error_description).toContain('second factors');
   },
   async authorization_response_iss_parameter_supported() {
     for (const decision of ['allow', 'deny'] as const) {

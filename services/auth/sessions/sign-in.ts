@@ -9,6 +9,8 @@ import { findAuthorizations } from '../credentials/authorizations';
 import { applyRegistration } from '../credentials/replication';
 import * as credentials from '../credentials/store';
 import type { Attempt, AuthDeps } from '../deps';
+import { SecondFactorRequired } from '../second-factors/model';
+import { findFactors, hasFactor } from '../second-factors/store';
 import { checkPassword } from '../throttle/password-check';
 import { tryIdentify } from '../tokens/service';
 import type { Requester } from './cookies';
@@ -67,13 +69,24 @@ export interface Verified {
 }
 
 /**
+ * Checks a password where nothing but it can be shown. Whoever has second factors is refused.
+ *
+ * @throws SecondFactorRequired, and what `signIn` throws
+ */
+export async function verifyPasswordAlone(deps: AuthDeps, input: SignIn, from: Requester): Promise<Verified> {
+  const verified = await verifyCredentials(deps, input, from);
+  if (hasFactor(await findFactors(deps.database, verified.user.userId))) throw new SecondFactorRequired();
+  return verified;
+}
+
+/**
  * Checks a username or email address and a password, within the limits of wrong ones.
  *
  * @throws InvalidCredentials for an unknown name and for a wrong password alike, after the same time
  * @throws TooManyAttempts
  * @throws ServiceOverloaded
  */
-export async function verifyCredentials(deps: AuthDeps, input: SignIn, from: Requester): Promise<Verified> {
+async function verifyCredentials(deps: AuthDeps, input: SignIn, from: Requester): Promise<Verified> {
   const name = nameOf(input);
   const turn = { ...from.lifetime, key: networkOf(from.client.address) };
   // Whoever shows a device may be preferred, which takes the account to tell.
