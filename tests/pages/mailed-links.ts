@@ -10,7 +10,9 @@ import type { System } from '../support/system';
  */
 export const mailedPath = (system: Pick<System, 'stack'>, address: string, page: string): Promise<string> =>
   eventually(async () => {
-    const links = (await mailsTo(system, address)).flatMap(({ text }) => text.match(/https?:\/\/[\w./:?=&%-]+/g) ?? []);
+    const links = (await mailsTo(system, address)).flatMap(
+      ({ text }) => text.match(/https?:\/\/[\w./:?=&%-]+/g) ?? [],
+    );
     const link = links.map((one) => new URL(one)).findLast(({ pathname }) => pathname === page);
     if (link === undefined) throw new Error(`No mail to ${address} links to ${page}`);
     return `${link.pathname}${link.search}`;

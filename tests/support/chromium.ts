@@ -4,6 +4,7 @@ import puppeteer, {
   type Browser,
   type ConsoleMessage,
   type ElementHandle,
+  type HTTPRequest,
   type HTTPResponse,
   type Page,
 } from 'puppeteer-core';
@@ -25,14 +26,25 @@ export interface Person {
   open(path: string): Promise<HTTPResponse>;
   /** Types into the field of a label, in place of what it holds. */
   fill(label: string, text: string): Promise<void>;
-  /** Presses a button, or follows a link, by its name, and waits for the page that it leads to. */
+  /** Presses a button, or follows a link, by its name and with the keyboard alone, and waits for the page that it leads to. */
   press(name: string): Promise<void>;
+  /** The same for what may lead away from pages: it is not waited for. */
+  pressOnly(name: string): Promise<void>;
+  /** Answers all requests to another origin, which is not reached. */
+  answer(origin: string, respond: (url: string) => Response): Promise<void>;
   /** The text of the main heading. */
   heading(): Promise<string>;
   /** What a reader sees of the page. */
   text(): Promise<string>;
-  /** Fails for whatever axe finds that is serious or critical, and for errors in the console since the last check. */
-  check(): Promise<void>;
+  /**
+   * Fails for whatever axe finds that is serious or critical, and for errors in the console since the last check; violations of
+   * the Content-Security-Policy are errors.
+   *
+   * @param name of the page, for the failure
+   */
+  check(name?: string): Promise<void>;
+  /** The second half of `check` alone. */
+  faultless(name?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,6 +86,11 @@ function personOf(page: Page, { url, close }: { url: string; close: () => Promis
     if (isFault(message)) faults.push(message.text());
   });
   page.on('pageerror', (failure) => faults.push(String(failure)));
+  async function faultless(name = page.url()): Promise<void> {
+    // What the page has logged before this arrives before it.
+    await page.evaluate(() => undefined);
+    expect({ [name]: faults.splice(0) }).toEqual({ [name]: [] });
+  }
   const loaded = () => page.waitForNavigation({ waitUntil: 'load' });
   return {
     page,
@@ -87,22 +104,50 @@ function personOf(page: Page, { url, close }: { url: string; close: () => Promis
       await field.focus();
       await field.evaluate((input) => input.select());
       await page.keyboard.press('Backspace');
-      await page.keyboard.type(text);
+      await page.keyboard.sendCharacter(text);
     },
     async press(name) {
-      const control = await named(page, name);
-      // By the keyboard: whoever has no mouse gets as far.
-      await control.focus();
+      await (await named(page, name)).focus();
       await Promise.all([loaded(), page.keyboard.press('Enter')]);
     },
-    heading: () => page.$eval('h1', (heading) => heading.textContent ?? ''),
-    text: () => page.$eval('main', (main) => main.textContent ?? ''),
-    async check() {
-      expect(await page.evaluate(`${axe.source};${RUN_AXE}`)).toEqual([]);
-      expect(faults.splice(0)).toEqual([]);
+    async pressOnly(name) {
+      await (await named(page, name)).focus();
+      await page.keyboard.press('Enter');
     },
+    async answer(origin, respond) {
+      await page.setRequestInterception(true);
+      page.on('request', (request) => void answerOrGoOn(request, origin, respond));
+    },
+    async heading() {
+      const heading = await page.waitForSelector('h1');
+      return (await heading?.evaluate((element) => element.textContent)) ?? '';
+    },
+    async text() {
+      const main = await page.waitForSelector('main');
+      return (await main?.evaluate((element) => element.textContent)) ?? '';
+    },
+    async check(name = page.url()) {
+      const found = await page.evaluate(`${axe.source};${RUN_AXE}`);
+      expect({ [name]: found }).toEqual({ [name]: [] });
+      await faultless(name);
+    },
+    faultless,
     close,
   };
+}
+
+async function answerOrGoOn(
+  request: HTTPRequest,
+  origin: string,
+  respond: (url: string) => Response,
+): Promise<void> {
+  if (new URL(request.url()).origin !== origin) return request.continue();
+  const response = respond(request.url());
+  await request.respond({
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: await response.text(),
+  });
 }
 
 /** The field of a label. */
@@ -121,7 +166,7 @@ async function named(page: Page, name: string): Promise<ElementHandle<HTMLElemen
   const found = await page.evaluateHandle(
     (text) =>
       [...document.querySelectorAll<HTMLElement>('button, a')].find(
-        (one) => (one.ariaLabel ?? one.textContent) === text,
+        (one) => (one.ariaLabel ?? one.textContent.replaceAll(/\s+/g, ' ').trim()) === text,
       ),
     name,
   );

@@ -16,7 +16,8 @@ export interface Reply {
   readonly body: Record<string, unknown>;
 }
 
-const PASSWORD = 'correct horse battery staple';
+/** Of everybody who joins. */
+export const PASSWORD = 'correct horse battery staple';
 /** Ends requests that hang; a registration hashes a password, which takes long on a busy machine. */
 const TIMEOUT_MS = 30_000;
 

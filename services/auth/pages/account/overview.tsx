@@ -74,8 +74,7 @@ const Row = ({ to, name, children }: { to: string; name: string; children: Compo
   <li>
     <a class="row" href={to}>
       <span>
-        <b>{name}</b>
-        <br />
+        <b>{name}</b> <br />
         <span class="quiet">{children}</span>
       </span>
     </a>

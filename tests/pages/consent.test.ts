@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { createHash, randomBytes } from 'node:crypto';
+import { type Chromium, openBrowser, type Person } from '../support/chromium';
+import { join, PASSWORD, request } from '../support/client';
+import { sharedSystem } from '../support/shared-system';
+import type { System } from '../support/system';
+
+/** Consent in Chromium, which holds a form and the redirects that follow it to the `form-action` of its page. */
+const START_MS = 240_000;
+const TEST_MS = 240_000;
+const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob';
+
+let system: System;
+let chromium: Chromium;
+/** A program that listens on this machine (RFC 8252, section 7.3). */
+const listening = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => page('The program has it') });
+
+beforeAll(async () => {
+  [system, chromium] = await Promise.all([sharedSystem(), openBrowser()]);
+}, START_MS);
+
+afterAll(async () => {
+  await chromium?.close();
+  await listening.stop(true);
+}, START_MS);
+
+const page = (heading: string) =>
+  new Response(`<!doctype html><title>${heading}</title><h1>${heading}</h1>`, {
+    headers: { 'content-type': 'text/html' },
+  });
+
+/** Registers an app. @returns the path of its authorization request */
+async function registerApp(name: string, registered: string, requested = registered): Promise<string> {
+  const { status, body } = await request(system.url, 'POST', '/oauth/register', {
+    body: {
+      client_name: name,
+      redirect_uris: [registered],
+      token_endpoint_auth_method: 'none',
+      scope: 'profile read',
+    },
+  });
+  expect(status).toBe(201);
+  const query = new URLSearchParams({
+    client_id: String(body.client_id),
+    response_type: 'code',
+    redirect_uri: requested,
+    scope: 'profile read',
+    state: 'the-state',
+    code_challenge: createHash('sha256').update(randomBytes(32).toString('base64url')).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  return `/oauth/authorize?${query}`;
+}
+
+/** Signs in on the way to an app's request. */
+async function signInFor(person: Person, username: string, path: string): Promise<void> {
+  await person.open(path);
+  await person.fill('Username or email address', username);
+  await person.fill('Password', PASSWORD);
+  await person.press('Sign in');
+  // The page between goes on by itself.
+  await person.page.waitForFunction(
+    () => location.pathname === '/oauth/authorize' && document.readyState === 'complete',
+  );
+}
+
+/** Where the browser was sent by the next consent. */
+function nextRedirect({ page: tab }: Person): Promise<URL> {
+  return new Promise((resolve) => {
+    tab.on('response', (response) => {
+      const { location } = response.headers();
+      if (location !== undefined && response.url().includes('/oauth/consent')) resolve(new URL(location));
+    });
+  });
+}
+
+test(
+  'a program on this machine gets the code by a redirect to its port, also right after the sign-in',
+  async () => {
+    await join(system.url, 'sven_c');
+    const person = await chromium.person(system.url);
+    const uri = `http://127.0.0.1:${listening.port}/callback`;
+    const path = await registerApp('Terminal', 'http://127.0.0.1/callback', uri);
+    await signInFor(person, 'sven_c', path);
+    expect(await person.heading()).toBe('Allow Terminal to use your account?');
+    await person.check();
+    await person.press('Allow');
+    expect(await person.heading()).toBe('The program has it');
+    const reached = new URL(person.page.url());
+    expect([reached.host, reached.searchParams.get('state')]).toEqual([new URL(uri).host, 'the-state']);
+    expect(reached.searchParams.get('code')).toMatch(/^[\w-]{20,}$/);
+    await person.open('/auth/account/apps');
+    await person.check();
+    await person.press('End what Terminal may do');
+    expect(await person.text()).toContain('No app may use your account.');
+    await person.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'a site gets the code, and from then on without a question, also right after the sign-in',
+  async () => {
+    await join(system.url, 'tara_c');
+    const person = await chromium.person(system.url, { size: 'phone', scheme: 'dark' });
+    await person.answer('https://app.example', () => page('The site has it'));
+    const path = await registerApp('Site', 'https://app.example/callback');
+    await signInFor(person, 'tara_c', path);
+    await person.check();
+    await person.press('Allow');
+    expect([await person.heading(), new URL(person.page.url()).searchParams.get('state')]).toEqual([
+      'The site has it',
+      'the-state',
+    ]);
+    await person.open('/auth/sign-out');
+    await person.press('Sign out');
+    await person.open(path);
+    await person.fill('Username or email address', 'tara_c');
+    await person.fill('Password', PASSWORD);
+    await person.press('Sign in');
+    await person.page.waitForFunction(() => location.host === 'app.example');
+    expect(await person.heading()).toBe('The site has it');
+    await person.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'an app with a scheme of its own is sent the answer, and so is its refusal',
+  async () => {
+    await join(system.url, 'umar_c');
+    const person = await chromium.person(system.url);
+    const path = await registerApp('Phone app', 'com.example.app:/callback');
+    await signInFor(person, 'umar_c', path);
+    for (const [decision, parameter] of [
+      ['Allow', 'code'],
+      ['Cancel', 'error'],
+    ] as const) {
+      await person.open(path);
+      await person.check();
+      const redirected = nextRedirect(person);
+      await person.pressOnly(decision);
+      const { protocol, searchParams } = await redirected;
+      expect([protocol, searchParams.has(parameter)]).toEqual(['com.example.app:', true]);
+      // Nothing here knows the scheme; what counts is that the policy of the page has not stopped it.
+      await person.faultless();
+    }
+    await person.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'an app that no redirect reaches has the code shown',
+  async () => {
+    await join(system.url, 'vera_c');
+    const person = await chromium.person(system.url, { size: 'phone' });
+    await signInFor(person, 'vera_c', await registerApp('Device', OUT_OF_BAND));
+    await person.press('Allow');
+    expect(await person.heading()).toBe('Your code');
+    await person.check();
+    await person.close();
+  },
+  TEST_MS,
+);
+
+test(
+  'the harness notices what a page’s policy forbids',
+  async () => {
+    const person = await chromium.person(system.url);
+    await person.open('/auth/sign-in');
+    await person.page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.ran = true';
+      document.head.append(script);
+    });
+    expect(await person.page.evaluate(() => 'ran' in window)).toBe(false);
+    await expect(person.faultless()).rejects.toThrow('Content Security Policy');
+    await person.close();
+  },
+  TEST_MS,
+);
