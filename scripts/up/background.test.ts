@@ -43,7 +43,7 @@ test('a start that fails shows the reason', async () => {
 test('the welcome says how the operator signs in, without the password', () => {
   const text = welcome({}, { ADMIN_USERNAME: 'root', ADMIN_PASSWORD: 'not-for-the-terminal' });
   expect(text).toContain('root / the ADMIN_PASSWORD in .env');
-  expect(text).toContain(GATEWAY_URL);
+  expect(text).toContain(`${GATEWAY_URL}auth/sign-in`);
   expect(text).not.toContain('not-for-the-terminal');
 });
 

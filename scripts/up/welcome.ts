@@ -36,7 +36,7 @@ export function welcome(
     `  docs      ${GATEWAY_URL}docs`,
     `  registry  ${listOf(registries, REGISTRY_PORT, '/services')}`,
     ...(inbox === undefined ? [] : [`  mail      ${inbox}`]),
-    `  sign in   ${DEMO_PERSON.username} / ${DEMO_PERSON.password}`,
+    `  sign in   ${GATEWAY_URL}auth/sign-in as ${DEMO_PERSON.username} / ${DEMO_PERSON.password}`,
     `  operator  ${administrator} / ${settings.ADMIN_PASSWORD ? 'the ADMIN_PASSWORD in .env' : 'the password printed at the first start'}`,
     '',
     'Next: `make demo` runs the main workflow, `make ps` lists the processes,',
