@@ -26,6 +26,8 @@ export interface OutboundRequest {
   readonly maxBytes: number;
   /** From the first look-up to the last byte, redirects included; 10,000 unless said otherwise. */
   readonly timeoutMs?: number;
+  /** Whether GET follows redirects, three at most; true unless said otherwise. */
+  readonly followsRedirects?: boolean;
   /** Whether plain HTTP is refused. */
   readonly secureOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -77,7 +79,8 @@ export function createOutboundClient(options: OutboundOptions): OutboundClient {
 
   async function follow(text: string, request: OutboundRequest, signal: AbortSignal) {
     let target = await resolveTarget(text, policy);
-    const { method = 'GET', secureOnly = false } = request;
+    const { method = 'GET', secureOnly = false, followsRedirects = true } = request;
+    const follows = method === 'GET' && followsRedirects;
     let headers = request.headers ?? {};
     for (let redirects = 0; ; redirects++) {
       signal.throwIfAborted();
@@ -85,7 +88,7 @@ export function createOutboundClient(options: OutboundOptions): OutboundClient {
       const response = await send(target, { ...request, headers, method }, { ...options, signal });
       const { location } = response.headers;
       const status = response.statusCode ?? 0;
-      if (method !== 'GET' || !REDIRECTS.has(status) || location === undefined)
+      if (!follows || !REDIRECTS.has(status) || location === undefined)
         return { response, status, url: target.url.href };
       response.destroy();
       if (redirects === MAX_REDIRECTS) throw new OutboundFailure('too-many-redirects');

@@ -207,6 +207,14 @@ describe('a request', () => {
     expect(await failureOf(read(at('a.example'), { timeoutMs: 50 }, stuck))).toBe('timeout');
   });
 
+  test('follows no redirect where it is told not to', async () => {
+    received.length = 0;
+    const to = encodeURIComponent(at('b.example'));
+    const request = { followsRedirects: false, mediaTypes: [] };
+    expect((await read(`${at('a.example')}?to=${to}`, request)).status).toBe(302);
+    expect(received).toHaveLength(1);
+  });
+
   test('over HTTPS verifies the name, not the address, and is not redirected to plain HTTP', async () => {
     const { certificate, key } = await certificateFor('a.example');
     const secure = Bun.serve({
