@@ -7,10 +7,17 @@ import { grpcService } from '#kit/grpc/server';
 import { requireRecentSignIn } from '#kit/http/recent-sign-in';
 import { emailKey } from '#kit/text/email';
 import { shownWebUrl } from '#kit/text/web-url';
-import { AccountDeletion, NewUser, type OwnProfile, ProfileChange } from './accounts/model';
+import {
+  AccountDeletion,
+  NewUser,
+  NewUserWithoutPassword,
+  type OwnProfile,
+  ProfileChange,
+} from './accounts/model';
 import {
   deleteOwnAccount,
   register,
+  registerWithoutPassword,
   requireActiveUser,
   requireUser,
   updateOwnProfile,
@@ -40,6 +47,10 @@ export const usersGrpc = (deps: UsersDeps) =>
       const from = { address: call.origin?.address ?? '', lifetime: call };
       const user = await register(deps, validated(NewUser, request), from);
       return { user: profileOf(await requireUser(deps, user.id)) };
+    },
+    async createUserWithoutPassword(request) {
+      const input = validated(NewUserWithoutPassword, request);
+      return { user: profileOf(await registerWithoutPassword(deps, input)) };
     },
     async getContact({ user_id }) {
       const user = await requireUser(deps, user_id);

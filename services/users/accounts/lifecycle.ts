@@ -14,7 +14,7 @@ import { deleteRequests, dequeueUnlocked, enqueueUnlocked } from '../relationshi
 import { deleteRelationships } from '../relationships/store';
 import { assignRole } from '../roles/assignments-store';
 import { preparePassword, sendCredentials } from './credentials';
-import { credentialsSet, userCreated, userDeleted, userUpdated } from './events';
+import { credentialsSet, emailSet, userCreated, userDeleted, userUpdated } from './events';
 import {
   EmailTaken,
   type NewUser,
@@ -27,7 +27,8 @@ import { isReservedUsername } from './rules';
 import * as store from './store';
 
 /**
- * Creates a user: the row, the event, the credentials for auth and the verification mail in one transaction.
+ * Creates a user: the row, the event, the credentials for auth and the verification mail in one transaction. Without a password
+ * auth gets the address alone.
  *
  * @param options.isVerified whether the address needs no verification
  * @param options.actor the id of the operator; by default the user registers themselves
@@ -39,7 +40,7 @@ import * as store from './store';
  */
 export async function createUser(
   deps: UsersDeps,
-  input: NewUser,
+  input: Omit<NewUser, 'password'> & Partial<Pick<NewUser, 'password'>>,
   options: {
     roles: readonly string[];
     active?: boolean;
@@ -54,9 +55,14 @@ export async function createUser(
   if (options.isOfficial !== true && isReservedUsername(username)) throw new UsernameReserved();
   const id = uuidv7();
   const actor = options.actor ?? id;
-  const names = [input.username, input.email];
-  const chosen = { password: input.password, field: 'password', names };
-  const password = await preparePassword(deps, chosen, options.turn ?? {});
+  const password =
+    input.password === undefined
+      ? null
+      : await preparePassword(
+          deps,
+          { password: input.password, field: 'password', names: [input.username, input.email] },
+          options.turn ?? {},
+        );
   const user = await inTransaction(deps.database, async (transaction) => {
     await rejectDuplicates(
       store.insertUser(transaction, {
@@ -71,14 +77,15 @@ export async function createUser(
     );
     for (const role of options.roles) await assignRole(transaction, id, role);
     const created = await lockUser(transaction, id);
-    await writeOutbox(transaction, [userCreated(created, actor), credentialsSet(created, password, actor)]);
+    const forAuth = password === null ? emailSet(created, actor) : credentialsSet(created, password, actor);
+    await writeOutbox(transaction, [userCreated(created, actor), forAuth]);
     if (!options.isVerified && isDeliverable(created.email))
       await sendVerification(transaction, deps, { userId: id, address: created.email });
     await options.record?.(transaction, created);
     return created;
   });
   deps.outbox.wake();
-  await sendCredentials(deps, user, password);
+  if (password !== null) await sendCredentials(deps, user, password);
   return user;
 }
 

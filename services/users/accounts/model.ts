@@ -41,6 +41,14 @@ export const NewUser = Type.Object({
 });
 export type NewUser = Static<typeof NewUser>;
 
+/** Somebody who signs in with another provider. */
+export const NewUserWithoutPassword = Type.Object({
+  username: Username,
+  email: Email,
+  email_verified: Type.Boolean(),
+});
+export type NewUserWithoutPassword = Static<typeof NewUserWithoutPassword>;
+
 export const ProfileChange = Type.Object({
   ...profileFields,
   bio: Type.Optional(text({ min: 0, max: 500 })),

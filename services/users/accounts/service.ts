@@ -19,6 +19,7 @@ import { changeUser, createUser, eraseUser, lockUser, profileColumns } from './l
 import {
   type Export,
   type NewUser,
+  type NewUserWithoutPassword,
   type OwnProfile,
   type Profile,
   type ProfileChange,
@@ -40,10 +41,27 @@ export async function register(
   input: NewUser,
   from: { address: string; lifetime: RequestLifetime },
 ): Promise<OwnProfile> {
-  if (!deps.flags.value('registration-open', true, null)) throw new RegistrationClosed();
+  requireOpenRegistration(deps);
   const { signal, deadline } = from.lifetime;
   const turn = { signal, deadline, key: networkOf(from.address) };
   return ownProfileView(await createUser(deps, input, { roles: ['user'], turn }));
+}
+
+/**
+ * Registers a user who signs in with another provider.
+ *
+ * @throws RegistrationClosed while the flag `registration-open` is off
+ */
+export async function registerWithoutPassword(
+  deps: UsersDeps,
+  { email_verified, ...input }: NewUserWithoutPassword,
+): Promise<store.UserRow> {
+  requireOpenRegistration(deps);
+  return createUser(deps, input, { roles: ['user'], isVerified: email_verified });
+}
+
+function requireOpenRegistration({ flags }: Pick<UsersDeps, 'flags'>): void {
+  if (!flags.value('registration-open', true, null)) throw new RegistrationClosed();
 }
 
 /** @param from.device the value of the device cookie. @returns the tokens, and the new value of that cookie */

@@ -55,6 +55,17 @@ export interface CreateUserResponse {
   user: UserProfile | undefined;
 }
 
+export interface CreateUserWithoutPasswordRequest {
+  username: string;
+  email: string;
+  /** Whether the address needs no verification: somebody who is trusted for it has verified it. */
+  email_verified: boolean;
+}
+
+export interface CreateUserWithoutPasswordResponse {
+  user: UserProfile | undefined;
+}
+
 export interface GetContactRequest {
   user_id: string;
 }
@@ -605,6 +616,120 @@ export const CreateUserResponse: MessageFns<CreateUserResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseCreateUserResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = UserProfile.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCreateUserWithoutPasswordRequest(): CreateUserWithoutPasswordRequest {
+  return { username: "", email: "", email_verified: false };
+}
+
+export const CreateUserWithoutPasswordRequest: MessageFns<CreateUserWithoutPasswordRequest> = {
+  encode(message: CreateUserWithoutPasswordRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.email !== "") {
+      writer.uint32(18).string(message.email);
+    }
+    if (message.email_verified !== false) {
+      writer.uint32(24).bool(message.email_verified);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateUserWithoutPasswordRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateUserWithoutPasswordRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.email = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.email_verified = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCreateUserWithoutPasswordResponse(): CreateUserWithoutPasswordResponse {
+  return { user: undefined };
+}
+
+export const CreateUserWithoutPasswordResponse: MessageFns<CreateUserWithoutPasswordResponse> = {
+  encode(message: CreateUserWithoutPasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== undefined) {
+      UserProfile.encode(message.user, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateUserWithoutPasswordResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateUserWithoutPasswordResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1750,6 +1875,18 @@ export const UsersServiceDefinition = {
           ],
         },
       },
+    },
+    /**
+     * Registers a user who signs in with another provider and has no password; a reset by mail sets one. ALREADY_EXISTS
+     * `user.username-taken`, `user.email-taken`.
+     */
+    createUserWithoutPassword: {
+      name: "CreateUserWithoutPassword",
+      requestType: CreateUserWithoutPasswordRequest as typeof CreateUserWithoutPasswordRequest,
+      requestStream: false,
+      responseType: CreateUserWithoutPasswordResponse as typeof CreateUserWithoutPasswordResponse,
+      responseStream: false,
+      options: { _unknownFields: { 409874: [Buffer.from([4, 97, 117, 116, 104]) as Buffer] } },
     },
     /** Returns a user's email address and language. NOT_FOUND `user.not-found`. */
     getContact: {
