@@ -58,6 +58,10 @@ export const FACTOR_CHANGES = [
 ] as const;
 export type FactorChange = (typeof FACTOR_CHANGES)[number];
 
+/** What happened to the accounts at other providers that sign in to an account. */
+export const IDENTITY_CHANGES = ['linked', 'unlinked'] as const;
+export type IdentityChange = (typeof IDENTITY_CHANGES)[number];
+
 /** A template and its values. Texts are escaped, never interpreted as HTML. */
 export const MailContent = Type.Union([
   content('password-reset', Type.Object({ link: Link, expires_at: Timestamp })),
@@ -69,6 +73,15 @@ export const MailContent = Type.Union([
     'second-factors-changed',
     Type.Object({
       change: Type.Union(FACTOR_CHANGES.map((change) => Type.Literal(change))),
+      changed_at: Timestamp,
+    }),
+  ),
+  content(
+    'identities-changed',
+    Type.Object({
+      change: Type.Union(IDENTITY_CHANGES.map((change) => Type.Literal(change))),
+      /** As the operator calls it. */
+      provider: line(60),
       changed_at: Timestamp,
     }),
   ),

@@ -1,5 +1,5 @@
 import type { InvoicePaid } from '#contracts/events/billing';
-import type { FactorChange, MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
+import type { FactorChange, IdentityChange, MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
 import type { MessageOf } from '#contracts/messages';
 import {
   invoiceNumber,
@@ -70,6 +70,8 @@ function requested(content: MailContent): TemplateData {
       return addressChanged(content.values);
     case 'second-factors-changed':
       return secondFactorsChanged(content.values);
+    case 'identities-changed':
+      return identitiesChanged(content.values);
     case 'likes-digest':
       return likesDigest(content.values);
     case 'notification':
@@ -143,6 +145,35 @@ function secondFactorsChanged(values: ValuesOf<'second-factors-changed'>): Templ
     preview: meaning,
     values: {
       meaning,
+      changed_at: formatMoment(values.changed_at),
+      reason: own`You receive this mail because you have an account on Rookery.`,
+    },
+  };
+}
+
+const IDENTITY_CHANGES: Readonly<Record<IdentityChange, readonly [headline: OwnText, meaning: OwnText]>> = {
+  linked: [
+    own`A way to sign in was added`,
+    own`An account at another provider was linked: whoever signs in there can sign in to your account here.`,
+  ],
+  unlinked: [
+    own`A way to sign in was removed`,
+    own`The link to an account at another provider was removed: it does not sign in to your account any more.`,
+  ],
+};
+
+const MAX_PROVIDER_GRAPHEMES = 60;
+
+function identitiesChanged(values: ValuesOf<'identities-changed'>): TemplateData {
+  const [headline, meaning] = IDENTITY_CHANGES[values.change];
+  return {
+    template: 'identities-changed',
+    category: 'security',
+    headline,
+    preview: meaning,
+    values: {
+      meaning,
+      provider: strangerLine(values.provider, MAX_PROVIDER_GRAPHEMES),
       changed_at: formatMoment(values.changed_at),
       reason: own`You receive this mail because you have an account on Rookery.`,
     },

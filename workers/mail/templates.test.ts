@@ -45,6 +45,10 @@ const mails = [
     template: 'second-factors-changed',
     values: { change: 'passkey-added', changed_at: '2026-11-20T10:15:00.000Z' },
   }),
+  requested({
+    template: 'identities-changed',
+    values: { change: 'linked', provider: 'Acme', changed_at: '2026-11-20T10:15:00.000Z' },
+  }),
   requested({ template: 'likes-digest', values: { posts: [post()] } }),
   requested({
     template: 'notification',

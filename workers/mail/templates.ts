@@ -4,6 +4,7 @@ import { clip } from '#kit/text/graphemes';
 import type { TemplateData } from './template-data';
 import addressChanged from './templates/address-changed.html.mustache' with { type: 'text' };
 import emailVerification from './templates/email-verification.html.mustache' with { type: 'text' };
+import identitiesChanged from './templates/identities-changed.html.mustache' with { type: 'text' };
 import invoicePaid from './templates/invoice-paid.html.mustache' with { type: 'text' };
 import likesDigest from './templates/likes-digest.html.mustache' with { type: 'text' };
 import notification from './templates/notification.html.mustache' with { type: 'text' };
@@ -14,6 +15,7 @@ import secondFactorsChanged from './templates/second-factors-changed.html.mustac
 const HTML: Readonly<Record<TemplateData['template'], string>> = {
   'address-changed': addressChanged,
   'email-verification': emailVerification,
+  'identities-changed': identitiesChanged,
   'invoice-paid': invoicePaid,
   'likes-digest': likesDigest,
   notification,
