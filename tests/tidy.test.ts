@@ -263,7 +263,7 @@ describe('every process', () => {
 
 describe('the environment', () => {
   const field =
-    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|redisUrl|serverUrls|hosts|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl)\(/g;
+    /\b([A-Z][A-Z0-9_]+): (?:port|text|optionalText|optionalUrl|fraction|integer|flag|choice|url|urls|secret|tokenSecret|list|allowedHosts|registryToken|optionalFlag|developmentFlag|perMinute|origins|headerNames|requiredInProduction|publicUrl|redisUrl|serverUrls|hosts|optionalDatabaseUrl|optionalPassword|optionalSecret|optionalToken|accessKey|serviceKey|serviceKeys|filePath|addressList|paymentProvider|stripeSecretKey|stripeWebhookSecrets|stripeApiUrl|signInProviders)\(/g;
 
   test('is read in main.ts only, and each variable is described in .env.example', async () => {
     const declared = new Set<string>();

@@ -22,6 +22,8 @@ const SECRETS = new Set([
   ...['REGISTRY_REDIS_PASSWORD', 'SMTP_PASSWORD'],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ...['STRIPE_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'],
+  // With the secrets of this client at each.
+  'SIGN_IN_PROVIDERS',
 ]);
 
 export const isSecret = (variable: string): boolean =>

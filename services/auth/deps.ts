@@ -8,6 +8,7 @@ import type { WorkQueue } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
 import type { GrpcClient } from '#kit/grpc/client';
 import type { Database } from '#kit/mysql/database';
+import type { SignInProviders } from './identities/providers';
 
 /** What the use cases of the auth service need. */
 export interface AuthDeps {
@@ -16,7 +17,12 @@ export interface AuthDeps {
   readonly outbox: { wake(): void };
   readonly users: Pick<
     GrpcClient<UsersServiceDefinition>,
-    'checkAddress' | 'createUser' | 'deleteMe' | 'getAuthorizations' | 'getUsers'
+    | 'checkAddress'
+    | 'createUser'
+    | 'createUserWithoutPassword'
+    | 'deleteMe'
+    | 'getAuthorizations'
+    | 'getUsers'
   >;
   readonly passwords: Passwords;
   /** Decrypts the password hashes in events. */
@@ -37,6 +43,10 @@ export interface AuthDeps {
   readonly resetThrottle: ResetThrottle;
   readonly factorThrottle: FactorThrottle;
   readonly backgroundQueue: BackgroundQueue;
+  /** The other OpenID providers that people may sign in with. */
+  readonly providers: SignInProviders;
+  /** Encrypts what waits for a browser to return from one of them. */
+  readonly foreignSealer: Sealer;
   /** Whose pages may use the cookies of this service: the public origin, and those of `CORS_ORIGINS`. */
   readonly trustedOrigins: readonly string[];
   /** The public address of the system: of the pages that mails link to, and whose passkeys are good here. */

@@ -6,6 +6,8 @@ import { appRoutes } from './apps/routes';
 import * as credentialsModel from './credentials/model';
 import { credentialsRoutes } from './credentials/routes';
 import type { AuthDeps } from './deps';
+import * as identitiesModel from './identities/model';
+import { identityRoutes } from './identities/routes';
 import * as keysModel from './keys/model';
 import { keyRoutes } from './keys/routes';
 import { authorizeRoutes } from './oauth/authorize/routes';
@@ -35,6 +37,7 @@ export const auth = (deps: AuthDeps) =>
         schemas: {
           ...appsModel,
           ...credentialsModel,
+          ...identitiesModel,
           ...keysModel,
           ...passkeysModel,
           ...oauthModel,
@@ -48,6 +51,7 @@ export const auth = (deps: AuthDeps) =>
           'Second factors': 'Authenticator apps and recovery codes, and sign-in in two steps.',
           Passkeys: 'WebAuthn: sign-in without a password, and as a second factor.',
           Passwords: 'Password changes and resets.',
+          'Linked accounts': 'Accounts at other providers that sign in to an account here.',
           Pages: 'Pages for people with a browser, and the forms on them.',
           Tokens: 'Verification, introspection and revocation of tokens, and signing keys.',
         },
@@ -58,6 +62,7 @@ export const auth = (deps: AuthDeps) =>
     .use(passkeyRoutes(deps))
     .use(passwordResetRoutes(deps))
     .use(credentialsRoutes(deps))
+    .use(identityRoutes(deps))
     .use(tokenRoutes(deps))
     .use(keyRoutes(deps))
     .use(pages(deps))

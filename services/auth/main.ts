@@ -18,6 +18,8 @@ import { createBackgroundQueue } from './background-queue';
 import { maintainEmailKeys } from './credentials/email-keys';
 import type { AuthDeps } from './deps';
 import { authGrpc } from './grpc';
+import { openProviders } from './identities/providers';
+import { signInProviders } from './identities/settings';
 import { openKeyRing } from './keys/key-ring';
 import { deriveFormSecret } from './pages/form-tokens';
 import { authPortability } from './portability';
@@ -40,6 +42,7 @@ const env = readEnv({
   PUBLIC_URL: publicUrl('http://127.0.0.1:8080'),
   CORS_ORIGINS: origins(),
   OAUTH_PASSWORD_GRANT: flag(false),
+  SIGN_IN_PROVIDERS: signInProviders(),
 });
 const internalSecret = env.INTERNAL_SECRET;
 
@@ -82,6 +85,8 @@ const deps: AuthDeps = {
     now: Date.now,
   }),
   backgroundQueue: createBackgroundQueue(runtime),
+  providers: openProviders(runtime, env.SIGN_IN_PROVIDERS, timing),
+  foreignSealer: createSealer(internalSecret, 'foreign sign-ins'),
   publicUrl: env.PUBLIC_URL,
   trustedOrigins: [new URL(env.PUBLIC_URL).origin, ...env.CORS_ORIGINS],
   formSecret: deriveFormSecret(internalSecret),

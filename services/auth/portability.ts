@@ -1,7 +1,8 @@
-import { EXPORT_PAGE_SIZE, exportedPage, portabilityGrpc } from '#kit/grpc/portability';
+import { EXPORT_PAGE_SIZE, exportedPage, portabilityGrpc, wholeCollection } from '#kit/grpc/portability';
 import type { Database } from '#kit/mysql/database';
 import { allowedAppView } from './apps/consents';
 import { listConsents } from './apps/store';
+import { listIdentities } from './identities/store';
 import { passkeyView } from './passkeys/service';
 import { listPasskeys } from './passkeys/store';
 import { findFactors } from './second-factors/store';
@@ -62,6 +63,21 @@ export const authPortability = ({ database }: { database: Database }) =>
           key: ({ id }) => id,
           record: (passkey) => ({ data: passkeyView(passkey) }),
         });
+      },
+    },
+    {
+      name: 'identities',
+      async exportPage(userId) {
+        const linked = await listIdentities(database, userId);
+        return wholeCollection(
+          linked.map((identity) => ({
+            provider: identity.provider,
+            subject: identity.subject,
+            account: identity.label,
+            linked_at: identity.linkedAt.toISOString(),
+            last_used_at: identity.lastUsedAt?.toISOString() ?? null,
+          })),
+        );
       },
     },
   ]);

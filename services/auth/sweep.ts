@@ -2,6 +2,7 @@ import { repeatEvery } from '#kit/core/repeat';
 import { inTransaction } from '#kit/mysql/database';
 import { deleteUnusedApps } from './apps/store';
 import type { AuthDeps } from './deps';
+import { deleteExpiredForeignSignIns } from './identities/store';
 import { deleteExpiredGrants } from './oauth/store';
 import { deleteExpiredChallenges } from './passkeys/challenges';
 import { deleteExpiredResets } from './password-resets/store';
@@ -35,5 +36,6 @@ export async function sweepBatch(deps: Pick<AuthDeps, 'database' | 'now'>): Prom
   const grants = await deleteExpiredGrants(deps.database, now, BATCH_ROWS);
   const unusedSince = new Date(now.getTime() - UNUSED_APP_MS);
   const apps = await deleteUnusedApps(deps.database, unusedSince, BATCH_ROWS);
-  return [sessions, revocations, resets, challenges, pending, ...grants, apps].includes(BATCH_ROWS);
+  const foreign = await deleteExpiredForeignSignIns(deps.database, now, BATCH_ROWS);
+  return [sessions, revocations, resets, challenges, pending, ...grants, apps, foreign].includes(BATCH_ROWS);
 }

@@ -14,6 +14,8 @@ import { openRedis } from '#kit/redis/client';
 import { auth } from '../../services/auth';
 import { createBackgroundQueue } from '../../services/auth/background-queue';
 import { authGrpc } from '../../services/auth/grpc';
+import { openProviders } from '../../services/auth/identities/providers';
+import type { ProviderSettings } from '../../services/auth/identities/settings';
 import { openKeyRing } from '../../services/auth/keys/key-ring';
 import { openThrottles } from '../../services/auth/throttle/open';
 import { exchangeAppToken } from '../../services/auth/tokens/app-tokens';
@@ -43,6 +45,10 @@ export async function startIdentity(
     passwordGrant?: boolean;
     /** As in production. */
     operatorsNeedSecondFactor?: boolean;
+    /** Other OpenID providers to sign in with. */
+    providers?: readonly ProviderSettings[];
+    /** How long they are waited for. */
+    providerTimeoutMs?: number;
   } = {},
 ) {
   const hashing = {
@@ -108,6 +114,11 @@ export async function startIdentity(
       now,
     }),
     backgroundQueue: createBackgroundQueue(authRuntime),
+    providers: openProviders(authRuntime, options.providers ?? [], {
+      now,
+      ...(options.providerTimeoutMs !== undefined && { timeoutMs: options.providerTimeoutMs }),
+    }),
+    foreignSealer: createSealer(SECRET, 'foreign sign-ins'),
     publicUrl: 'https://rookery.example',
     trustedOrigins: ['https://rookery.example', 'https://app.example'],
     formSecret: new Uint8Array(randomBytes(32)),

@@ -3,6 +3,7 @@ import { emailKey } from '#kit/text/email';
 import { usernameKey } from '#kit/text/identity';
 import { deleteConsents } from '../apps/store';
 import type { AuthDeps, RevocationDeps } from '../deps';
+import { eraseIdentities } from '../identities/store';
 import { deleteGrantsOf } from '../oauth/store';
 import { deleteResets } from '../password-resets/store';
 import { eraseFactors } from '../second-factors/service';
@@ -128,6 +129,7 @@ export async function eraseUser(
     await deleteConsents(transaction, received.id);
     await deleteResets(transaction, received.id);
     await eraseFactors(transaction, received.id);
+    await eraseIdentities(transaction, received.id);
     revoke({ kind: 'user', subject: received.id });
   });
 }

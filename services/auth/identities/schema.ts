@@ -20,18 +20,17 @@ export const identities = mysqlTable(
   ],
 );
 
-/** Sign-ins that wait for a browser to return from another provider. */
+/** Sign-ins that wait for a browser to return from another provider, and then for their owner to say what account is signed in to. */
 export const foreignSignIns = mysqlTable(
   'foreign_sign_ins',
   {
-    /** SHA-256 of `state`, in hexadecimal. */
+    /** SHA-256 of `state`, or of the cookie with the account, in hexadecimal. */
     hash: char('hash', { length: 64 }).primaryKey(),
-    /** SHA-256 of the cookie of the browser that began, in hexadecimal: nobody is signed in as somebody else. */
+    /** SHA-256 of the cookie of the browser, in hexadecimal: nobody is signed in as somebody else. */
     browserHash: char('browser_hash', { length: 64 }).notNull(),
     provider: exactText('provider', 40).notNull(),
-    nonce: varchar('nonce', { length: 64 }).notNull(),
-    /** Encrypted (PKCE). */
-    sealedVerifier: text('sealed_verifier').notNull(),
+    /** Encrypted: the PKCE verifier and the nonce, or what the provider has said about the account. */
+    sealed: text('sealed').notNull(),
     /** Where the browser goes afterwards: a path of ours. */
     next: text('next').notNull(),
     /** Who links an account; null for a sign-in. */

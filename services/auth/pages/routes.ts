@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import type { AuthDeps } from '../deps';
+import { identityPages } from '../identities/page-routes';
 import { accountPages } from './account/routes';
 import { factorPages } from './factors/routes';
 import { passkeyPages } from './passkeys/routes';
@@ -17,4 +18,5 @@ export const pages = (deps: AuthDeps) =>
     .use(factorPages(deps))
     .use(signUpPages(deps))
     .use(passwordPages(deps))
-    .use(accountPages(deps));
+    .use(accountPages(deps))
+    .use(identityPages(deps));

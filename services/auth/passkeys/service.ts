@@ -2,9 +2,8 @@ import type { Caller } from '#kit/auth/caller';
 import { uuidv7 } from '#kit/core/ids';
 import { uuidKey } from '#kit/http/lists/keys';
 import { type Page, type PageQuery, readPageQuery, toPage } from '#kit/http/lists/pagination';
-import type { Transaction } from '#kit/mysql/database';
 import { isDuplicate } from '#kit/mysql/failures';
-import type { CredentialsRow } from '../credentials/store';
+import { requireWayIn } from '../credentials/ways';
 import type { AuthDeps } from '../deps';
 import { addFactor, removeFactor } from '../second-factors/changes';
 import { hashOf } from '../secrets';
@@ -12,7 +11,6 @@ import { CHALLENGE_MS, createChallenge } from './challenges';
 import {
   type AddedPasskey,
   type CreationOptions,
-  LastSignInMethod,
   type NewPasskey,
   type Passkey,
   type PasskeyChange,
@@ -131,16 +129,9 @@ export const removePasskey = (deps: AuthDeps, caller: Caller, id: string): Promi
     async run(transaction, person) {
       await requireOwn(transaction, caller, id);
       await store.deletePasskey(transaction, id);
-      await requireWayIn(transaction, person);
+      await requireWayIn(deps, transaction, person);
     },
   });
-
-async function requireWayIn(transaction: Transaction, person: CredentialsRow): Promise<void> {
-  if (person.passwordHash !== null) return;
-  if ((await listAll(transaction, person.userId)).length > 0) return;
-  if (await store.hasIdentity(transaction, person.userId)) return;
-  throw new LastSignInMethod({ detail: 'Set a password or register another passkey first.' });
-}
 
 async function requireOwn(
   executor: Parameters<typeof store.findOwn>[0],

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { identities, passkeys } from '../schema';
+import { passkeys } from '../schema';
 import { eraseChallenges } from './challenges';
 
 export type PasskeyRow = typeof passkeys.$inferSelect;
@@ -63,16 +63,6 @@ export async function recordUse(
 
 export async function deletePasskey(transaction: Transaction, id: string): Promise<void> {
   await transaction.delete(passkeys).where(eq(passkeys.id, id));
-}
-
-/** Whether a person signs in with another provider. */
-export async function hasIdentity(transaction: Transaction, userId: string): Promise<boolean> {
-  const rows = await transaction
-    .select({ userId: identities.userId })
-    .from(identities)
-    .where(eq(identities.userId, userId))
-    .limit(1);
-  return rows.length > 0;
 }
 
 /** Deletes a person's passkeys, and the challenges that they have not answered. */

@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { Card } from '#kit/http/html/controls';
 import type { AllowedApp } from '../../apps/model';
+import { LinkedAccounts } from '../../identities/linked-accounts';
+import type { Identity } from '../../identities/model';
+import type { SignInProviders } from '../../identities/providers';
 import { visitorPage } from '../layout';
 import type { Visitor } from '../visitor';
 import { AppList } from './app-list';
@@ -14,9 +17,14 @@ export interface Overview {
   readonly email: string | null;
   readonly sessions: readonly SessionView[];
   readonly apps: readonly AllowedApp[];
+  readonly linked: readonly Identity[];
+  readonly providers: Pick<SignInProviders, 'list'>;
 }
 
-export const overviewPage = (visitor: Visitor, { username, email, sessions, apps }: Overview): Response =>
+export const overviewPage = (
+  visitor: Visitor,
+  { username, email, sessions, apps, linked, providers }: Overview,
+): Response =>
   visitorPage(visitor, {
     title: 'Your account',
     wide: true,
@@ -44,6 +52,7 @@ export const overviewPage = (visitor: Visitor, { username, email, sessions, apps
             </Row>
           </ul>
         </Card>
+        <LinkedAccounts visitor={visitor} linked={linked} providers={providers} />
         <Card>
           <div class="heading">
             <h2>Sessions</h2>

@@ -1,5 +1,6 @@
 import { Elysia } from 'elysia';
 import type { AuthDeps } from '../../deps';
+import { listLinked } from '../../identities/links';
 import { readMe } from '../../sessions/sign-in';
 import { isRecent } from '../browser-sessions';
 import { seeOther } from '../next';
@@ -27,7 +28,9 @@ export const accountPages = (deps: AuthDeps) =>
         if (session instanceof Response) return session;
         const { username, email } = await readMe(deps, callerOf(deps, session));
         const [sessions, apps] = await Promise.all([ownSessions(deps, session), ownApps(deps, session)]);
-        return overviewPage(visitor, { username, email, sessions, apps });
+        const { providers } = deps;
+        const linked = await listLinked(deps, session.userId);
+        return overviewPage(visitor, { username, email, sessions, apps, linked, providers });
       },
       shows('Get the page of my account'),
     )

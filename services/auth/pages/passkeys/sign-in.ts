@@ -29,6 +29,7 @@ export async function signInByPasskey(
     return await enter(deps, visitor, await signInWithPasskey(deps, input.passkey, visitor.from), next);
   } catch (thrown) {
     const failure = failureOf(thrown, WORDING, []);
-    return signInPage(visitor, { next, again: visitor.session !== null, failure });
+    const { providers } = deps;
+    return signInPage(visitor, { providers, next, again: visitor.session !== null, failure });
   }
 }

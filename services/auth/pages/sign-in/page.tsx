@@ -1,10 +1,14 @@
 import { Card, Field, Notice } from '#kit/http/html/controls';
+import { ProviderButtons } from '../../identities/provider-buttons';
+import type { SignInProviders } from '../../identities/providers';
 import type { Failure } from '../failures';
 import { Form, Next, visitorPage } from '../layout';
 import { PASSKEY_SCRIPT, PasskeyForm } from '../passkeys/button';
 import type { Visitor } from '../visitor';
 
 export interface SignInView {
+  /** The other providers to sign in with. */
+  readonly providers: Pick<SignInProviders, 'list'>;
   readonly next: string | undefined;
   /** What was typed, or who signs in again. */
   readonly name?: string;
@@ -14,7 +18,7 @@ export interface SignInView {
 
 export function signInPage(
   visitor: Visitor,
-  { next, name = '', again = false, failure }: SignInView,
+  { providers, next, name = '', again = false, failure }: SignInView,
 ): Response {
   const heading = again ? 'Sign in again' : 'Sign in';
   const query = next === undefined ? '' : `?${new URLSearchParams({ next })}`;
@@ -62,6 +66,7 @@ export function signInPage(
           >
             <Next next={next} />
           </PasskeyForm>
+          <ProviderButtons visitor={visitor} providers={providers} next={next} />
           <div class="links">
             <a href="/auth/forgot-password">Forgot your password?</a>
             {!again && <a href={`/auth/sign-up${query}`}>Create an account</a>}

@@ -11,7 +11,7 @@ export const signInPages = (deps: AuthDeps) =>
   new Elysia({ name: 'sign-in-pages' })
     .use(pageRoutes(deps))
 
-    .get('/auth/sign-in', ({ query, visitor }) => showSignIn(visitor, query), {
+    .get('/auth/sign-in', ({ query, visitor }) => showSignIn(deps, visitor, query), {
       query: model.SignInQuery,
       ...shows('Get the page to sign in on'),
     })

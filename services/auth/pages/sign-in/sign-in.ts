@@ -36,13 +36,19 @@ export async function signInByForm(
     const pending = pendingIn(thrown);
     if (pending !== undefined) return toSecondFactor(visitor, pending, next);
     const failure = failureOf(thrown, WORDING, []);
-    return signInPage(visitor, { next, name: typedName, again, failure });
+    const { providers } = deps;
+    return signInPage(visitor, { providers, next, name: typedName, again, failure });
   }
 }
 
 /** The form; who is signed in already goes on, unless a recent sign-in is required. */
-export function showSignIn(visitor: Visitor, { next, again, login_hint: hint = '' }: SignInQuery): Response {
+export function showSignIn(
+  { providers }: Pick<AuthDeps, 'providers'>,
+  visitor: Visitor,
+  { next, again, login_hint: hint = '' }: SignInQuery,
+): Response {
   const { session } = visitor;
   if (session !== null && again === undefined) return seeOther(safeNext(next));
-  return signInPage(visitor, { next, again: session !== null, name: session?.username ?? hint });
+  const name = session?.username ?? hint;
+  return signInPage(visitor, { providers, next, again: session !== null, name });
 }
