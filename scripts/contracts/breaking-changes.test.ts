@@ -29,6 +29,7 @@ const json = (schema: unknown) => ({ content: { 'application/json': { schema } }
 function documentWith(changes: Record<string, unknown> = {}): JsonObject {
   const operation = {
     'x-access': 'optional',
+    'x-scope': 'read:statuses',
     parameters: [
       { name: 'id', in: 'path', required: true, schema: { type: 'string' } },
       { name: 'limit', in: 'query', required: false, schema: { type: 'integer', maximum: 100 } },
@@ -139,6 +140,8 @@ describe('breaks clients:', () => {
       'response 200: application/json removed',
     ],
     ['stricter access', { 'operation.x-access': 'user' }, 'access optional is now user'],
+    ['another scope', { 'operation.x-scope': 'read:media' }, 'scope read:statuses is now read:media'],
+    ['no scope', { 'operation.x-scope': undefined }, 'scope read:statuses removed: no app is admitted'],
     ['a permission', { 'operation.x-access': 'posts:write' }, 'access optional is now posts:write'],
   ])('%s', (_, changes, expected) => {
     expect(changesOf(changes)).toEqual([`PUT /posts/{id}: ${expected}`]);
@@ -166,7 +169,7 @@ describe('breaks no client:', () => {
     ['a response member that is always there now', { 'Post.required': ['id', 'text', 'likes'] }],
     ['a new value in a response', { 'Post.properties.state.enum': ['draft', 'sent', 'deleted'] }],
     ['a new status', { 'operation.responses.202': { description: 'Accepted' } }],
-    ['looser access', { 'operation.x-access': 'public' }],
+    ['looser access', { 'operation.x-access': 'public', 'operation.x-scope': undefined }],
     ['another description', { 'operation.description': 'Other', 'Post.description': 'Other' }],
   ])('%s', (_, changes) => {
     expect(changesOf(changes)).toEqual([]);

@@ -19,6 +19,7 @@ export function breakingChanges(before: JsonObject, after: JsonObject): string[]
     const documents = { before, after };
     return [
       ...accessChanges(one.operation, operation),
+      ...scopeChanges(one.operation, operation),
       ...parameterChanges(one.operation, operation, documents),
       ...bodyChanges(one.operation, operation, documents),
       ...responseChanges(one.operation, operation, documents),
@@ -45,6 +46,13 @@ function accessChanges(before: JsonObject, after: JsonObject): string[] {
     RULES_BY_STRICTNESS.includes(rule) ? RULES_BY_STRICTNESS.indexOf(rule) : Infinity;
   const isLooser = rank(now) < rank(old);
   return isLooser ? [] : [`access ${old} is now ${now}`];
+}
+
+/** People have allowed apps the old scope, and nobody asks them again. */
+function scopeChanges(before: JsonObject, after: JsonObject): string[] {
+  const [old, now] = [before['x-scope'], after['x-scope']];
+  if (old === undefined || old === now || after['x-access'] === 'public') return [];
+  return [now === undefined ? `scope ${old} removed: no app is admitted` : `scope ${old} is now ${now}`];
 }
 
 const parametersIn = (operation: JsonObject): JsonObject[] =>
