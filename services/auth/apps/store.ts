@@ -1,7 +1,7 @@
-import { and, asc, desc, eq, isNull, lt, max } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNull, lt, max } from 'drizzle-orm';
 import { isUuid } from '#kit/core/ids';
-import type { Database, Executor, Transaction } from '#kit/mysql/database';
-import { apps, consents, sessions } from '../schema';
+import { type Database, type Executor, inTransaction, type Transaction } from '#kit/mysql/database';
+import { apps, appTokens, consents, sessions } from '../schema';
 
 export type AppRow = typeof apps.$inferSelect;
 export type ConsentRow = typeof consents.$inferSelect;
@@ -24,14 +24,28 @@ export async function markAllowed(executor: Executor, id: string): Promise<void>
     .where(and(eq(apps.id, id), eq(apps.allowed, false)));
 }
 
-/** Deletes up to `limit` apps that nobody has ever allowed, registered before a moment. @returns the number deleted */
-export async function deleteUnusedApps(database: Database, before: Date, limit: number): Promise<number> {
-  const [result] = await database
-    .delete(apps)
-    .where(and(eq(apps.allowed, false), lt(apps.createdAt, before)))
-    .orderBy(asc(apps.createdAt))
-    .limit(limit);
-  return result.affectedRows;
+/**
+ * Deletes up to `limit` apps that nobody has ever allowed, registered before a moment, and the tokens that they have of their
+ * own.
+ *
+ * @returns the number deleted
+ */
+export function deleteUnusedApps(database: Database, before: Date, limit: number): Promise<number> {
+  return inTransaction(database, async (transaction) => {
+    const unused = await transaction
+      .select({ id: apps.id })
+      .from(apps)
+      .where(and(eq(apps.allowed, false), lt(apps.createdAt, before)))
+      .orderBy(asc(apps.createdAt))
+      .limit(limit)
+      // A person may allow one just now.
+      .for('update', { skipLocked: true });
+    const ids = unused.map(({ id }) => id);
+    if (ids.length === 0) return 0;
+    await transaction.delete(appTokens).where(inArray(appTokens.appId, ids));
+    await transaction.delete(apps).where(inArray(apps.id, ids));
+    return ids.length;
+  });
 }
 
 /** When the app was registered that stands at a place in the order of those that nobody has allowed, newest first. */

@@ -399,3 +399,13 @@ describe('the metadata', () => {
 
   test.each(Object.entries(EXERCISES))('is true: %s', (_, exercise) => exercise());
 });
+
+test('what apps get and are refused is counted', async () => {
+  await codeFlow();
+  await post('/oauth/token', { grant_type: 'authorization_code', code: 'x' }, basic(confidential));
+  const metrics = await provider.identity.authDeps.runtime.metrics.metrics();
+  expect(metrics).toMatch(/^oauth_tokens_issued_total\{[^}]*grant_type="authorization_code"[^}]*\} [1-9]/m);
+  expect(metrics).toMatch(
+    /^oauth_requests_refused_total\{[^}]*endpoint="token"[^}]*error="invalid_grant"[^}]*\} [1-9]/m,
+  );
+});
