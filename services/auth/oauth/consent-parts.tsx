@@ -2,16 +2,21 @@ import { isScope, SCOPES } from '#kit/auth/scopes';
 import { shownWebUrl } from '#kit/text/web-url';
 import type { AppRow } from '../apps/store';
 
-/** The site of an app, which it has named itself. */
-export function Website({ app }: { app: Pick<AppRow, 'website'> }) {
+/** Who the app is, by its own account: anybody can register one under any name (OWASP ASVS 5, 10.4.7). */
+export function Origin({ app }: { app: Pick<AppRow, 'website'> }) {
   const website = shownWebUrl(app.website);
-  if (website === null) return null;
   return (
     <p class="quiet">
-      By its own account from{' '}
-      <a href={website} rel="noreferrer nofollow" target="_blank">
-        {new URL(website).host}
-      </a>
+      {website !== null && (
+        <>
+          It says that it is from{' '}
+          <a href={website} rel="noreferrer nofollow" target="_blank">
+            {new URL(website).host}
+          </a>
+          .{' '}
+        </>
+      )}
+      Anybody can make an app. Rookery has not checked this one.
     </p>
   );
 }

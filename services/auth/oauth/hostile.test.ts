@@ -174,6 +174,7 @@ describe('the consent page', () => {
     const { text } = await ada.open((await request({}, hostile)).url);
     expect(text).toContain('&lt;script>alert(1)&lt;/script>');
     expect(text).not.toContain('<script');
+    expect(text).toContain('Rookery has not checked this one.');
   });
 
   test('takes no decision of another site, another browser or without a token', async () => {

@@ -3,7 +3,7 @@ import { formActionOf, OUT_OF_BAND } from '../../apps/redirect-uris';
 import type { BrowserSession } from '../../pages/browser-sessions';
 import { Form, visitorPage } from '../../pages/layout';
 import type { Visitor } from '../../pages/visitor';
-import { Decision, ScopeList, Website } from '../consent-parts';
+import { Decision, Origin, ScopeList } from '../consent-parts';
 import type { AuthorizationRequest } from './request';
 
 /** Asks a person whether an app may have what it asks for. */
@@ -18,7 +18,7 @@ export const consentPage = (
     formAction: formActionOf(redirectUri),
     body: (
       <Card heading={`Allow ${app.name} to use your account?`}>
-        <Website app={app} />
+        <Origin app={app} />
         <p>
           It asks to do this as <b>{username}</b>:
         </p>

@@ -2,7 +2,7 @@ import type { FieldError } from '#kit/errors/problem';
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import { Form, visitorPage } from '../../pages/layout';
 import type { Visitor } from '../../pages/visitor';
-import { Decision, ScopeList, Website } from '../consent-parts';
+import { Decision, Origin, ScopeList } from '../consent-parts';
 import { DEVICE_PATH, type WaitingDevice } from './service';
 import { shownUserCode } from './user-codes';
 
@@ -44,7 +44,7 @@ export const deviceConsentPage = (visitor: Visitor, { app, code }: WaitingDevice
     title: `Connect ${app.name}`,
     body: (
       <Card heading={`Connect ${app.name}?`}>
-        <Website app={app} />
+        <Origin app={app} />
         <p>A device with this code wants to use your account:</p>
         <p>
           <code>{shownUserCode(code.userCode)}</code>
