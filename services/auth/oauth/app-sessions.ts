@@ -1,3 +1,4 @@
+import { OPAQUE_TOKEN_PREFIX } from '#kit/auth/opaque-tokens';
 import { uuidv7 } from '#kit/core/ids';
 import type { Client } from '#kit/http/client-address';
 import type { Transaction } from '#kit/mysql/database';
@@ -30,8 +31,6 @@ export interface Grant {
   readonly client: Client;
 }
 
-/** What opaque access tokens begin with. */
-export const APP_TOKEN_PREFIX = 'rka_';
 /** Sessions of one app that one person has: beyond it the oldest ends. */
 const MAX_SESSIONS_PER_APP = 100;
 /** Of a session without end; the last year that every database and clock knows. */
@@ -73,7 +72,7 @@ type Secret =
   | { readonly kind: 'jwt'; readonly token: string | undefined };
 
 function secretOf({ app, scopes }: Grant): Secret {
-  if (app.kind === 'mastodon') return { kind: 'opaque', token: `${APP_TOKEN_PREFIX}${newSecret()}` };
+  if (app.kind === 'mastodon') return { kind: 'opaque', token: `${OPAQUE_TOKEN_PREFIX}${newSecret()}` };
   const refreshes = app.grantTypes.includes('refresh_token') || scopes.includes('offline_access');
   return { kind: 'jwt', token: refreshes ? createRefreshToken() : undefined };
 }

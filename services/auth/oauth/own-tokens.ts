@@ -1,23 +1,22 @@
 import type { Caller } from '#kit/auth/caller';
+import { isOpaqueToken } from '#kit/auth/opaque-tokens';
 import type { AppRow } from '../apps/store';
 import { findByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
-import { hashOf } from '../secrets';
-import { isActive } from '../sessions/rules';
 import { endSession, findRefreshableSession, findSessionOf } from '../sessions/service';
-import { findSession, type SessionRow } from '../sessions/store';
+import type { SessionRow } from '../sessions/store';
+import { findActive, revokeAppToken } from '../tokens/app-tokens';
 import type { Introspection } from '../tokens/model';
 import { withRevocations } from '../tokens/revocations';
 import { tryIdentify } from '../tokens/service';
-import { APP_TOKEN_PREFIX } from './app-sessions';
+import type { AppTokenRow } from '../tokens/store';
 import { OAuthError } from './errors';
-import { type AppTokenRow, deleteAppToken, findAppToken } from './store';
 
 const INACTIVE: Introspection = { active: false };
 
 /** RFC 7662, for tokens of the app that asks. Others are as inactive as unknown ones. */
 export async function introspectOwnToken(deps: AuthDeps, app: AppRow, token: string): Promise<Introspection> {
-  if (token.startsWith(APP_TOKEN_PREFIX)) return introspectOpaque(deps, app, token);
+  if (isOpaqueToken(token)) return introspectOpaque(deps, app, token);
   const caller = await tryIdentify(deps, token);
   if (caller !== undefined) return caller.app?.id === app.id ? accessTokenView(deps, app, caller) : INACTIVE;
   const session = await findRefreshableSession(deps, token);
@@ -30,23 +29,19 @@ export async function introspectOwnToken(deps: AuthDeps, app: AppRow, token: str
 }
 
 async function introspectOpaque(deps: AuthDeps, app: AppRow, token: string): Promise<Introspection> {
-  const row = await findAppToken(deps.database, hashOf(token));
-  if (row === undefined || row.appId !== app.id || isOver(row.expiresAt, deps.now())) return INACTIVE;
-  const session = row.sessionId === null ? undefined : await findSession(deps.database, row.sessionId);
-  if (row.sessionId !== null && (session === undefined || !isActive(session, deps.now()))) return INACTIVE;
-  const username =
-    session === undefined ? null : (await findByUserId(deps.database, session.userId))?.username;
+  const found = await findActive(deps, token);
+  if (found === undefined || found.appToken.appId !== app.id) return INACTIVE;
+  const { appToken, session } = found;
+  const username = session === null ? null : (await findByUserId(deps.database, session.userId))?.username;
   return {
-    ...(session === undefined ? ofApp(deps, app, row) : sessionView(deps, app, session)),
+    ...(session === null ? ofApp(deps, app, appToken) : sessionView(deps, app, session)),
     ...(username != null && { username }),
     token_type: 'Bearer',
-    jti: row.id,
+    jti: appToken.id,
     aud: deps.settings.audience,
-    ...(row.expiresAt !== null && { exp: Math.floor(row.expiresAt.getTime() / 1000) }),
+    ...(appToken.expiresAt !== null && { exp: Math.floor(appToken.expiresAt.getTime() / 1000) }),
   };
 }
-
-const isOver = (expiresAt: Date | null, now: number) => expiresAt !== null && expiresAt.getTime() <= now;
 
 const ofApp = (deps: AuthDeps, app: AppRow, row: AppTokenRow): Introspection => ({
   active: true,
@@ -93,11 +88,11 @@ export async function revokeOwnToken(deps: AuthDeps, app: AppRow, token: string)
   const requireOwn = (appId: string | null | undefined) => {
     if (appId !== app.id) throw new OAuthError('unauthorized_client', 'The token is of another client.');
   };
-  if (token.startsWith(APP_TOKEN_PREFIX)) {
-    const row = await findAppToken(deps.database, hashOf(token));
-    if (row === undefined) return;
-    requireOwn(row.appId);
-    return revokeOpaque(deps, row);
+  if (isOpaqueToken(token)) {
+    const found = await findActive(deps, token);
+    if (found === undefined) return;
+    requireOwn(found.appToken.appId);
+    return revokeAppToken(deps, token);
   }
   const caller = await tryIdentify(deps, token);
   if (caller !== undefined) {
@@ -110,14 +105,4 @@ export async function revokeOwnToken(deps: AuthDeps, app: AppRow, token: string)
   if (session === undefined) return;
   requireOwn(session.appId);
   await endSession(deps, session);
-}
-
-async function revokeOpaque(deps: AuthDeps, row: AppTokenRow): Promise<void> {
-  const session = row.sessionId === null ? undefined : await findSession(deps.database, row.sessionId);
-  if (session !== undefined) await endSession(deps, session);
-  // Also what services have exchanged it for.
-  await withRevocations(deps, session?.userId ?? row.appId, async (transaction, revoke) => {
-    await deleteAppToken(transaction, row.hash);
-    revoke({ kind: 'token', subject: row.id });
-  });
 }

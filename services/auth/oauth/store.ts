@@ -66,15 +66,6 @@ export async function insertAppToken(executor: Executor, token: AppTokenRow): Pr
   await executor.insert(appTokens).values(token);
 }
 
-export async function findAppToken(executor: Executor, hash: string): Promise<AppTokenRow | undefined> {
-  const [token] = await executor.select().from(appTokens).where(eq(appTokens.hash, hash));
-  return token;
-}
-
-export async function deleteAppToken(executor: Executor, hash: string): Promise<void> {
-  await executor.delete(appTokens).where(eq(appTokens.hash, hash));
-}
-
 /** Deletes the tokens of sessions that are deleted. */
 export async function deleteTokensOfSessions(
   transaction: Transaction,

@@ -50,8 +50,9 @@ export async function revokeAppToken(deps: AuthDeps, token: string): Promise<voi
   });
 }
 
-async function findActive(
-  deps: AuthDeps,
+/** @returns undefined for a token that is unknown or has expired, or whose session is no more */
+export async function findActive(
+  deps: Pick<AuthDeps, 'database' | 'now'>,
   token: string,
 ): Promise<{ appToken: store.AppTokenRow; session: SessionRow | null } | undefined> {
   const found = await store.findAppToken(deps.database, hashOf(token));

@@ -1,10 +1,10 @@
+import { OPAQUE_TOKEN_PREFIX } from '#kit/auth/opaque-tokens';
 import { isScope, scopesIn } from '#kit/auth/scopes';
 import { uuidv7 } from '#kit/core/ids';
 import { coversAll } from '../../apps/consents';
 import { type AppRow, markAllowed } from '../../apps/store';
 import type { AuthDeps } from '../../deps';
 import { hashOf, newSecret } from '../../secrets';
-import { APP_TOKEN_PREFIX } from '../app-sessions';
 import { OAuthError } from '../errors';
 import { isOfOperators, OF_A_PERSON } from '../scopes';
 import { insertAppToken } from '../store';
@@ -15,7 +15,7 @@ export const exchangeClientCredentials: Exchange = async (deps, { app, form }) =
   if (app.secretHash === null)
     throw new OAuthError('unauthorized_client', 'client_credentials needs a client secret.');
   const scopes = ownScopes(app, form.scope);
-  const token = `${APP_TOKEN_PREFIX}${newSecret()}`;
+  const token = `${OPAQUE_TOKEN_PREFIX}${newSecret()}`;
   const createdAt = new Date(deps.now());
   const isMastodon = app.kind === 'mastodon';
   await insertAppToken(deps.database, {
