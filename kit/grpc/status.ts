@@ -39,7 +39,15 @@ const STATUS_BY_HTTP: Readonly<Record<number, status>> = {
  */
 const ALREADY_EXISTS_REASONS: ReadonlySet<string> = new Set([
   ...['already-reposted', 'already-voted', 'video-already-there'],
-  ...['taken', 'claim-taken', 'email-taken', 'name-taken', 'phone-number-taken', 'username-taken'],
+  ...[
+    'taken',
+    'claim-taken',
+    'email-taken',
+    'name-taken',
+    'identity-taken',
+    'phone-number-taken',
+    'username-taken',
+  ],
 ]);
 
 /** Trailer with the problem as JSON; `-bin` because gRPC allows arbitrary text in such values only. */

@@ -43,6 +43,8 @@ export async function startIdentity(
     /** Where it is reached, of a test that listens. */
     issuer?: string;
     passwordGrant?: boolean;
+    /** Of a test that opens its pages in a browser. */
+    publicUrl?: string;
     /** As in production. */
     operatorsNeedSecondFactor?: boolean;
     /** Other OpenID providers to sign in with. */
@@ -119,7 +121,7 @@ export async function startIdentity(
       ...(options.providerTimeoutMs !== undefined && { timeoutMs: options.providerTimeoutMs }),
     }),
     foreignSealer: createSealer(SECRET, 'foreign sign-ins'),
-    publicUrl: 'https://rookery.example',
+    publicUrl: options.publicUrl ?? 'https://rookery.example',
     trustedOrigins: ['https://rookery.example', 'https://app.example'],
     formSecret: new Uint8Array(randomBytes(32)),
     passwordGrant: options.passwordGrant ?? false,
