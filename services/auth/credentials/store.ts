@@ -63,6 +63,12 @@ export const listWithoutEmailKey = (
     .orderBy(credentials.userId)
     .limit(page.limit);
 
+/** Whether somebody has a password: not who signs in with another provider only. */
+export const hasPassword = async (
+  { database }: { readonly database: Database },
+  userId: string,
+): Promise<boolean> => (await findByUserId(database, userId))?.passwordHash != null;
+
 /** Stores the key of an address unless the address has changed since. */
 export async function setEmailKey(
   database: Database,

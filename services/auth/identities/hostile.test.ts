@@ -70,6 +70,19 @@ test.each<[string, Misbehaviour]>([
   await expectRefusal(await goThrough(visitor(), 'acme'), UNVERIFIED);
 });
 
+test('a refusal is counted', async () => {
+  acme.state.misbehaviour = { signature: 'none' };
+  const count = async () => {
+    const { metrics } = identity.authDeps.runtime;
+    return /foreign_sign_ins_total\{provider="acme",outcome="refused"\} (\d+)/.exec(
+      await metrics.metrics(),
+    )?.[1];
+  };
+  const before = Number((await count()) ?? 0);
+  await goThrough(visitor(), 'acme');
+  expect(Number(await count())).toBe(before + 1);
+});
+
 test('user information about somebody else signs nobody in', async () => {
   acme.state.person = { sub: 'a-subject' };
   acme.state.misbehaviour = { userinfo: { sub: 'another', email: 'somebody@example.com' } };

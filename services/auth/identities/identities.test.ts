@@ -225,6 +225,17 @@ describe('an account at another provider that nobody has linked', () => {
     expect(rows.map(({ methods }) => methods)).toContainEqual(['fed', 'otp', 'mfa']);
   });
 
+  test('confirms deleting the account with a recent sign-in, having no password', async () => {
+    const person = await foreigner();
+    clock.aheadMs = 6 * 60_000;
+    const page = '/auth/account/delete';
+    const again = `/auth/sign-in?${new URLSearchParams({ next: page, again: '1' })}`;
+    expect((await person.open(page)).headers.get('location')).toBe(again);
+    await goThrough(person, 'acme', { from: again });
+    const opened = await person.open(page);
+    expect([opened.status, opened.text.includes('current_password')]).toEqual([200, false]);
+  });
+
   test('creates no account while registration is closed', async () => {
     const { flags } = identity.usersDeps;
     const { name } = somebody();
@@ -245,6 +256,7 @@ describe('an account at another provider that nobody has linked', () => {
       callAuth('POST', '/auth/login', { body: { username: person.name, password } });
     expect((await login('')).status).toBe(422);
     expect((await login(PASSWORD)).body.code).toBe('auth.wrong-credentials');
+    expect((await person.open('/auth/account/password')).text).toContain('Your account has no password');
     await callAuth('POST', '/auth/password/forgot', { body: { email: person.email } });
     await eventually(async () => (await mailsAbout(person.id)).length > 0);
     const [mail] = await mailsAbout(person.id);

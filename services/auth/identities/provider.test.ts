@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, expect, test } from 'bun:test';
 import { Problem } from '#kit/errors/problem';
 import { startForeignIssuer } from '../../../tests/support/foreign-issuer';
+import { testRuntime } from '../../../tests/support/servers';
 import { openProviders } from './providers';
 
 const issuer = await startForeignIssuer();
@@ -27,8 +28,7 @@ const EXPECTED = { state: 'a-state', nonce: 'a-nonce', verifier: 'v'.repeat(43) 
 
 function open(options: { timeoutMs?: number } = {}) {
   const clock = { now: Date.now() };
-  const runtime = { version: 'test', dependency() {} };
-  const provider = openProviders(runtime, [issuer.settings()], {
+  const provider = openProviders(testRuntime('provider'), [issuer.settings()], {
     now: () => clock.now,
     ...options,
   }).named('acme');

@@ -1,4 +1,6 @@
+import { Counter } from 'prom-client';
 import type { Runtime } from '#kit/core/runtime';
+import type { Problem } from '#kit/errors/problem';
 import { createOutboundClient } from '#kit/http/outbound/client';
 import { ProviderNotFound } from './model';
 import { openProvider, type SignInProvider } from './provider';
@@ -9,7 +11,12 @@ export interface SignInProviders {
   readonly list: readonly SignInProvider[];
   /** @throws ProviderNotFound */
   named(name: string): SignInProvider;
+  /** Counts how a sign-in has ended, and logs why it was refused: its page says less than an operator needs. */
+  report(name: string, outcome: Outcome, refusal?: Problem): void;
 }
+
+/** How a sign-in at a provider has ended: `pending` waits for a second factor, `unknown` for its owner to register or link. */
+export type Outcome = 'entered' | 'linked' | 'pending' | 'unknown' | 'refused';
 
 /** Of URLs without one. */
 const HTTPS_PORT = 443;
@@ -19,7 +26,7 @@ const HTTPS_PORT = 443;
  * that is away is an optional dependency.
  */
 export function openProviders(
-  runtime: Pick<Runtime, 'version' | 'dependency'>,
+  runtime: Pick<Runtime, 'version' | 'dependency' | 'metrics' | 'log'>,
   settings: readonly ProviderSettings[],
   options: { now: () => number; timeoutMs?: number },
 ): SignInProviders {
@@ -41,6 +48,12 @@ export function openProviders(
     });
     return provider;
   });
+  const endings = new Counter({
+    name: 'foreign_sign_ins_total',
+    help: 'Sign-ins at other providers, by how they have ended',
+    labelNames: ['provider', 'outcome'],
+    registers: [runtime.metrics],
+  });
   return {
     list,
     named(name) {
@@ -48,5 +61,24 @@ export function openProviders(
       if (found === undefined) throw new ProviderNotFound();
       return found;
     },
+    report(name, outcome, refusal) {
+      // A name in a path may be any.
+      if (!list.some((provider) => provider.name === name)) return;
+      endings.inc({ provider: name, outcome });
+      if (refusal === undefined) return;
+      const { code, cause } = refusal;
+      runtime.log.warn({ provider: name, code, reasons: reasonsOf(cause) }, 'A foreign sign-in was refused');
+    },
   };
+}
+
+/** How far a failure is followed to what has caused it. */
+const MAX_REASONS = 5;
+
+/** The messages of a failure and its causes; not what they carry, which may be tokens. */
+function reasonsOf(failure: unknown): string[] {
+  const reasons: string[] = [];
+  for (let cause = failure; cause instanceof Error && reasons.length < MAX_REASONS; cause = cause.cause)
+    reasons.push(cause.message);
+  return reasons;
 }

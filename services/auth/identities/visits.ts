@@ -35,7 +35,7 @@ export const begin = (
   provider: string,
   { form, request }: { form: BeginForm; request: Request },
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const person = form.purpose === 'link' ? requireSignIn(deps, visitor, request, { recent: true }) : null;
     if (person instanceof Response) return person;
     const browserId = browserIdOf(visitor.browser);
@@ -56,7 +56,7 @@ export const comeBack = (
   provider: string,
   search: string,
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const { browser, session, from } = visitor;
     const ended = await finishForeignSignIn(deps, provider, {
       search,
@@ -64,6 +64,7 @@ export const comeBack = (
       userId: session?.userId ?? null,
       from,
     });
+    deps.providers.report(provider, ended.kind);
     switch (ended.kind) {
       case 'entered':
         return enter(deps, visitor, ended.entered, ended.next);
@@ -83,7 +84,7 @@ export const decide = (
   provider: string,
   request: Request,
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const { label } = deps.providers.named(provider);
     const { account } = await findAccount(deps, provider, tokenOf(visitor));
     if (visitor.session === null)
@@ -111,7 +112,7 @@ export const registerByForm = (
   provider: string,
   form: RegisterForm,
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const typed = { username: form.username.trim(), email: form.email.trim() };
     const token = tokenOf(visitor);
     const { label } = deps.providers.named(provider);
@@ -133,7 +134,7 @@ export const linkByForm = (
   provider: string,
   request: Request,
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const person = requireSignIn(deps, visitor, request, { recent: true });
     if (person instanceof Response) return person;
     const { account, next } = await takeAccount(deps, provider, tokenOf(visitor));
@@ -148,7 +149,7 @@ export const unlinkByForm = (
   provider: string,
   request: Request,
 ): Promise<Response> =>
-  orRefusal(visitor, async () => {
+  orRefusal(deps, visitor, provider, async () => {
     const person = requireSignIn(deps, visitor, request, { recent: true });
     if (person instanceof Response) return person;
     await unlink(deps, person.userId, provider);
@@ -172,11 +173,17 @@ const EXPLAINED: ReadonlySet<string> = new Set([
   ...[LastSignInMethod, AccountDeactivated].map(codeOf),
 ]);
 
-async function orRefusal(visitor: Visitor, work: () => Promise<Response>): Promise<Response> {
+async function orRefusal(
+  { providers }: Pick<AuthDeps, 'providers'>,
+  visitor: Visitor,
+  provider: string,
+  work: () => Promise<Response>,
+): Promise<Response> {
   try {
     return await work();
   } catch (thrown) {
     if (!(thrown instanceof Problem) || !EXPLAINED.has(thrown.code)) throw thrown;
+    providers.report(provider, 'refused', thrown);
     return refusalPage(visitor, thrown);
   }
 }

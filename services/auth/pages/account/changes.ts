@@ -3,10 +3,11 @@ import { validated } from '#kit/errors/validation';
 import { usernameKey } from '#kit/text/identity';
 import { PasswordChange, WrongPassword } from '../../credentials/model';
 import { changePassword } from '../../credentials/password-change';
+import { hasPassword } from '../../credentials/store';
 import type { AuthDeps } from '../../deps';
 import { type BrowserSession, enterBrowser, isRecent, leaveBrowser } from '../browser-sessions';
 import { failureOf, type Wording } from '../failures';
-import type { Visitor } from '../visitor';
+import { requireSignIn, type Visitor } from '../visitor';
 import { authorizationOf, callerOf } from './caller';
 import { deletedPage, deletionPage } from './deletion-page';
 import type { DeletionForm, PasswordForm } from './model';
@@ -36,6 +37,17 @@ export async function changePasswordByForm(
   } catch (thrown) {
     return passwordPage(visitor, failureOf(thrown, WORDING, ['current_password', 'new_password']));
   }
+}
+
+/** Who is signed in and can confirm who they are: with the password, or without one by a recent sign-in. */
+export async function requireConfirmation(
+  deps: AuthDeps,
+  visitor: Visitor,
+  request: Request,
+): Promise<BrowserSession | Response> {
+  const session = requireSignIn(deps, visitor, request);
+  if (session instanceof Response) return session;
+  return requireSignIn(deps, visitor, request, { recent: !(await hasPassword(deps, session.userId)) });
 }
 
 /** Has users delete the account, which owns it, or shows the form again. */

@@ -50,6 +50,23 @@ export const passwordPage = (visitor: Visitor, failure?: Failure): Response =>
     ),
   });
 
+/** For somebody who signs in in other ways. */
+export const noPasswordPage = (visitor: Visitor): Response =>
+  visitorPage(visitor, {
+    title: 'Set a password',
+    body: (
+      <Card heading="Set a password">
+        <p class="lead">Your account has no password. A link that is mailed to you sets one.</p>
+        <div class="actions">
+          <a class="button primary" href="/auth/forgot-password">
+            Send me a link
+          </a>
+        </div>
+        <BackToAccount />
+      </Card>
+    ),
+  });
+
 export const passwordChangedPage = (visitor: Visitor, cookies: readonly string[]): Response =>
   visitorPage(
     // The forms of this page would have the token of the browser's former name.

@@ -1,4 +1,5 @@
 import { Elysia } from 'elysia';
+import { hasPassword } from '../../credentials/store';
 import type { AuthDeps } from '../../deps';
 import { listLinked } from '../../identities/links';
 import { readMe } from '../../sessions/sign-in';
@@ -9,11 +10,11 @@ import { requireSignIn } from '../visitor';
 import { appsPage } from './app-list';
 import { endApp, ownApps } from './apps';
 import { callerOf } from './caller';
-import { changePasswordByForm, deleteByForm } from './changes';
+import { changePasswordByForm, deleteByForm, requireConfirmation } from './changes';
 import { deletionPage } from './deletion-page';
 import * as model from './model';
 import { overviewPage } from './overview';
-import { passwordPage } from './password-page';
+import { noPasswordPage, passwordPage } from './password-page';
 import { sessionsPage } from './session-list';
 import { endSessions, ownSessions } from './sessions';
 
@@ -78,9 +79,10 @@ export const accountPages = (deps: AuthDeps) =>
     )
     .get(
       '/auth/account/password',
-      ({ visitor, request }) => {
+      async ({ visitor, request }) => {
         const session = requireSignIn(deps, visitor, request);
-        return session instanceof Response ? session : passwordPage(visitor);
+        if (session instanceof Response) return session;
+        return (await hasPassword(deps, session.userId)) ? passwordPage(visitor) : noPasswordPage(visitor);
       },
       shows('Get the page to change my password on'),
     )
@@ -94,8 +96,8 @@ export const accountPages = (deps: AuthDeps) =>
     )
     .get(
       '/auth/account/delete',
-      ({ visitor, request }) => {
-        const session = requireSignIn(deps, visitor, request);
+      async ({ visitor, request }) => {
+        const session = await requireConfirmation(deps, visitor, request);
         if (session instanceof Response) return session;
         return deletionPage(visitor, { asksPassword: !isRecent(deps, session) });
       },
@@ -103,8 +105,8 @@ export const accountPages = (deps: AuthDeps) =>
     )
     .post(
       '/auth/account/delete',
-      ({ body, visitor, request }) => {
-        const session = requireSignIn(deps, visitor, request);
+      async ({ body, visitor, request }) => {
+        const session = await requireConfirmation(deps, visitor, request);
         return session instanceof Response ? session : deleteByForm(deps, visitor, session, body);
       },
       { gateway: FORM, body: model.DeletionForm, ...takesForm('Delete my account on the page') },
