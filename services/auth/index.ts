@@ -52,6 +52,8 @@ export const auth = (deps: AuthDeps) =>
           Passkeys: 'WebAuthn: sign-in without a password, and as a second factor.',
           Passwords: 'Password changes and resets.',
           'Linked accounts': 'Accounts at other providers that sign in to an account here.',
+          Apps: 'What apps of others may do for a user.',
+          OAuth: 'OAuth 2.1 and OpenID Connect, for apps: registration, authorization, tokens and devices.',
           Pages: 'Pages for people with a browser, and the forms on them.',
           Tokens: 'Verification, introspection and revocation of tokens, and signing keys.',
         },
