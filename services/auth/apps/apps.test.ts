@@ -12,8 +12,10 @@ import { exportAll, recordsIn } from '../../../tests/support/portability';
 import { eraseUser } from '../credentials/replication';
 import { serverMetadata } from '../keys/metadata';
 import { requestedScopes } from '../oauth/scopes';
+import { insertAppToken } from '../oauth/store';
 import { authPortability } from '../portability';
 import { apps, appTokens, authorizationCodes, consents, deviceCodes, sessions } from '../schema';
+import { hashOf } from '../secrets';
 import { insertSession, listOpenSessionIds } from '../sessions/store';
 import { sweepBatch } from '../sweep';
 import { type NewApp, registerApp } from './registration';
@@ -173,6 +175,28 @@ test('an app ends its own oldest session beyond its hundredth, and never one of 
   expect([open.length, open.includes(template.id)]).toEqual([100, false]);
   expect(await introspect(tokens.refresh_token, client)).toEqual({ active: false });
   expect(await isGood(ada)).toBe(true);
+});
+
+test('an app has a hundred tokens of its own at most: the oldest goes', async () => {
+  const { app, secret = '' } = await registerApp(authDeps, OLD);
+  const client = { client_id: app.id, client_secret: secret, scope: 'read' };
+  const ask = async () =>
+    (await post('/oauth/token', { grant_type: 'client_credentials', ...client })).body.access_token as string;
+  const first = await ask();
+  for (let count = 1; count < 100; count += 1)
+    await insertAppToken(database, {
+      hash: hashOf(`${app.id} ${count}`),
+      id: uuidv7(),
+      appId: app.id,
+      sessionId: null,
+      scopes: ['read'],
+      createdAt: new Date(),
+      expiresAt: null,
+    });
+  expect((await introspect(first, client)).active).toBe(true);
+  expect((await introspect(await ask(), client)).active).toBe(true);
+  expect(await introspect(first, client)).toEqual({ active: false });
+  expect(await database.$count(appTokens, eq(appTokens.appId, app.id))).toBe(100);
 });
 
 test('is exported without secrets, and erased with the person', async () => {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, lt } from 'drizzle-orm';
 import type { Database, Executor, Transaction } from '#kit/mysql/database';
 import { appTokens, authorizationCodes, deviceCodes, sessions } from '../schema';
 
@@ -64,6 +64,19 @@ export async function decideDeviceCode(
 
 export async function insertAppToken(executor: Executor, token: AppTokenRow): Promise<void> {
   await executor.insert(appTokens).values(token);
+}
+
+/** Deletes the oldest tokens that an app has of its own, but for the newest `keep`. */
+export async function deleteOldOwnTokens(database: Database, appId: string, keep: number): Promise<void> {
+  const old = await database
+    .select({ hash: appTokens.hash })
+    .from(appTokens)
+    .where(and(eq(appTokens.appId, appId), isNull(appTokens.sessionId)))
+    .orderBy(desc(appTokens.id))
+    .limit(keep)
+    .offset(keep);
+  const hashes = old.map(({ hash }) => hash);
+  if (hashes.length > 0) await database.delete(appTokens).where(inArray(appTokens.hash, hashes));
 }
 
 /** Deletes the tokens of sessions that are deleted. */

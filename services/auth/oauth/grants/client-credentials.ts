@@ -7,8 +7,11 @@ import type { AuthDeps } from '../../deps';
 import { hashOf, newSecret } from '../../secrets';
 import { OAuthError } from '../errors';
 import { isOfOperators, OF_A_PERSON } from '../scopes';
-import { insertAppToken } from '../store';
+import { deleteOldOwnTokens, insertAppToken } from '../store';
 import type { Exchange } from './request';
+
+/** Tokens of its own that an app has at a time: beyond it the oldest goes, as some have no end. */
+const MAX_OWN_TOKENS = 100;
 
 /** Issues a token of the app itself, which acts for nobody (RFC 6749, 4.4). */
 export const exchangeClientCredentials: Exchange = async (deps, { app, form }) => {
@@ -27,6 +30,7 @@ export const exchangeClientCredentials: Exchange = async (deps, { app, form }) =
     createdAt,
     expiresAt: isMastodon ? null : new Date(deps.now() + deps.tokenLifetimeMs),
   });
+  await deleteOldOwnTokens(deps.database, app.id, MAX_OWN_TOKENS);
   // An app of Mastodon asks for one before anybody has allowed it, and may never be heard of again.
   if (!isMastodon) await markAllowed(deps.database, app.id);
   return {
