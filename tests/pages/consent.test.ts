@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { createHash, randomBytes } from 'node:crypto';
 import { type Chromium, openBrowser, type Person } from '../support/chromium';
-import { join, PASSWORD, request } from '../support/client';
+import { join, PASSWORD } from '../support/client';
 import { sharedSystem } from '../support/shared-system';
 import type { System } from '../support/system';
+import { registerApp } from './apps';
 
 /** Consent in Chromium, which holds a form and the redirects that follow it to the `form-action` of its page. */
 const START_MS = 240_000;
@@ -28,29 +28,6 @@ const page = (heading: string) =>
   new Response(`<!doctype html><title>${heading}</title><h1>${heading}</h1>`, {
     headers: { 'content-type': 'text/html' },
   });
-
-/** Registers an app. @returns the path of its authorization request */
-async function registerApp(name: string, registered: string, requested = registered): Promise<string> {
-  const { status, body } = await request(system.url, 'POST', '/oauth/register', {
-    body: {
-      client_name: name,
-      redirect_uris: [registered],
-      token_endpoint_auth_method: 'none',
-      scope: 'profile read',
-    },
-  });
-  expect(status).toBe(201);
-  const query = new URLSearchParams({
-    client_id: String(body.client_id),
-    response_type: 'code',
-    redirect_uri: requested,
-    scope: 'profile read',
-    state: 'the-state',
-    code_challenge: createHash('sha256').update(randomBytes(32).toString('base64url')).digest('base64url'),
-    code_challenge_method: 'S256',
-  });
-  return `/oauth/authorize?${query}`;
-}
 
 /** Signs in on the way to an app's request. */
 async function signInFor(person: Person, username: string, path: string): Promise<void> {
@@ -80,7 +57,10 @@ test(
     await join(system.url, 'sven_c');
     const person = await chromium.person(system.url);
     const uri = `http://127.0.0.1:${listening.port}/callback`;
-    const path = await registerApp('Terminal', 'http://127.0.0.1/callback', uri);
+    const path = await registerApp(system.url, 'Terminal', {
+      registered: 'http://127.0.0.1/callback',
+      requested: uri,
+    });
     await signInFor(person, 'sven_c', path);
     expect(await person.heading()).toBe('Allow Terminal to use your account?');
     await person.check();
@@ -104,7 +84,7 @@ test(
     await join(system.url, 'tara_c');
     const person = await chromium.person(system.url, { size: 'phone', scheme: 'dark' });
     await person.answer('https://app.example', () => page('The site has it'));
-    const path = await registerApp('Site', 'https://app.example/callback');
+    const path = await registerApp(system.url, 'Site', { registered: 'https://app.example/callback' });
     await signInFor(person, 'tara_c', path);
     await person.check();
     await person.press('Allow');
@@ -130,7 +110,7 @@ test(
   async () => {
     await join(system.url, 'umar_c');
     const person = await chromium.person(system.url);
-    const path = await registerApp('Phone app', 'com.example.app:/callback');
+    const path = await registerApp(system.url, 'Phone app', { registered: 'com.example.app:/callback' });
     await signInFor(person, 'umar_c', path);
     for (const [decision, parameter] of [
       ['Allow', 'code'],
@@ -155,7 +135,7 @@ test(
   async () => {
     await join(system.url, 'vera_c');
     const person = await chromium.person(system.url, { size: 'phone' });
-    await signInFor(person, 'vera_c', await registerApp('Device', OUT_OF_BAND));
+    await signInFor(person, 'vera_c', await registerApp(system.url, 'Device', { registered: OUT_OF_BAND }));
     await person.press('Allow');
     expect(await person.heading()).toBe('Your code');
     await person.check();

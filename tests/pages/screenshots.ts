@@ -15,16 +15,16 @@ installServers('tests');
 mkdirSync(folder, { recursive: true });
 const system = await startSystem('screenshots', {}, PROCESSES);
 const chromium = await openBrowser();
-for (const size of ['phone', 'desktop'] as const)
-  for (const scheme of ['light', 'dark'] as const) {
-    const person = await chromium.person(system.url, { size, scheme });
-    for await (const name of tour(system, person, `alice_${size}_${scheme}`))
+const person = await chromium.person(system.url);
+for await (const name of tour(system, person, 'alice'))
+  for (const size of ['phone', 'desktop'] as const)
+    for (const scheme of ['light', 'dark'] as const) {
+      await person.look({ size, scheme });
       await person.page.screenshot({
         path: `${join(folder, `${name}-${size}-${scheme}`)}.png`,
         fullPage: true,
       });
-    await person.close();
-  }
+    }
 await chromium.close();
 await system.stop();
 console.log(folder);

@@ -1,28 +1,27 @@
+import { Secret, TOTP } from 'otpauth';
 import type { Person } from '../support/chromium';
 import type { System } from '../support/system';
+import { registerApp, startDevice } from './apps';
 import { mailedPath } from './mailed-links';
 
 export const PASSWORD = 'correct horse battery staple';
+const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob';
 const NEW_PASSWORD = 'another horse, and a stapler';
 
+type TouredSystem = Pick<System, 'stack' | 'url'>;
+
 /** Visits every page as somebody new, and stops at each with its name. */
-export async function* tour(
-  system: Pick<System, 'stack'>,
-  person: Person,
-  username: string,
-): AsyncGenerator<string> {
+export async function* tour(system: TouredSystem, person: Person, username: string): AsyncGenerator<string> {
   yield* signingUp(system, person, username);
+  yield* allowing(system, person);
   yield* account(person, username);
+  yield* factors(person, username);
   yield* resetting(system, person, username);
   await person.open('/auth/nothing-here');
   yield 'not-found';
 }
 
-async function* signingUp(
-  system: Pick<System, 'stack'>,
-  person: Person,
-  username: string,
-): AsyncGenerator<string> {
+async function* signingUp(system: TouredSystem, person: Person, username: string): AsyncGenerator<string> {
   await person.open('/auth/sign-in');
   yield 'sign-in';
   await person.fill('Username or email address', username);
@@ -67,16 +66,59 @@ async function* account(person: Person, username: string): AsyncGenerator<string
   yield 'sign-in-again';
   await person.open('/auth/sign-out');
   yield 'sign-out';
-  await person.open('/auth/account');
-  await person.press('Sign out');
-  yield 'signed-out';
 }
 
-async function* resetting(
-  system: Pick<System, 'stack'>,
-  person: Person,
-  username: string,
-): AsyncGenerator<string> {
+async function* allowing({ url }: TouredSystem, person: Person): AsyncGenerator<string> {
+  await person.open(await registerApp(url, 'Sparrow', { registered: OUT_OF_BAND }));
+  yield 'consent';
+  await person.press('Allow');
+  yield 'code';
+  await person.open('/oauth/authorize?client_id=unknown');
+  yield 'unusable-request';
+  const userCode = await startDevice(url, 'Television');
+  await person.open('/oauth/device');
+  yield 'device';
+  await person.fill('Code', 'WRONG');
+  await person.press('Continue');
+  yield 'device-refused';
+  await person.fill('Code', userCode);
+  await person.press('Continue');
+  yield 'device-consent';
+  await person.press('Allow');
+  yield 'device-connected';
+  await person.open('/auth/account/apps');
+  yield 'apps';
+}
+
+async function* factors(person: Person, username: string): AsyncGenerator<string> {
+  await person.open('/auth/account/passkeys');
+  yield 'passkeys';
+  await person.open('/auth/account/passkeys/add');
+  yield 'add-passkey';
+  await person.open('/auth/account/second-factors/app');
+  yield 'set-up-app';
+  const secret = await person.page.$eval('details code', (code) => code.textContent ?? '');
+  await person.fill('Code', '000000');
+  await person.press('Turn on');
+  yield 'set-up-app-refused';
+  await person.fill('Code', codeOf(secret));
+  await person.press('Turn on');
+  yield 'recovery-codes';
+  await person.press('I have kept them');
+  yield 'second-factors';
+  await person.press('Sign out');
+  yield 'signed-out';
+  await person.open('/auth/sign-in');
+  await person.fill('Username or email address', username);
+  await person.fill('Password', PASSWORD);
+  await person.press('Sign in');
+  yield 'second-factor';
+}
+
+const codeOf = (secret: string): string =>
+  new TOTP({ secret: Secret.fromBase32(secret.replaceAll(' ', '')) }).generate();
+
+async function* resetting(system: TouredSystem, person: Person, username: string): AsyncGenerator<string> {
   await person.open('/auth/forgot-password');
   yield 'forgot-password';
   await person.fill('Email address', addressOf(username));

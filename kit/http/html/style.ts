@@ -71,6 +71,8 @@ button.danger.primary:hover{border-color:var(--danger-strong);background:var(--d
 button[disabled]{opacity:.55;cursor:not-allowed}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;margin-top:1.5rem}
 .actions>*{flex:1 1 auto}
+.wide .actions>*{flex:0 1 auto}
+p>code:only-child{font-size:1.15rem}
 .links{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1.5rem;margin-top:1rem}
 .links a,.who a,.who button,.nav a{display:inline-flex;align-items:center;min-height:2.75rem}
 .who button{padding:.35rem .8rem;font-size:.925rem;white-space:nowrap}
@@ -100,9 +102,9 @@ font-size:.825rem;font-weight:600;white-space:nowrap;vertical-align:.08em}
 .scopes li{position:relative;padding:.35rem 0 .35rem 1.75rem}
 .scopes li::before{content:'';position:absolute;left:.3rem;top:.72rem;width:.75rem;height:.4rem;border:solid var(--accent);
 border-width:0 0 2px 2px;transform:rotate(-45deg)}
-.codes{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.5rem;margin:1rem 0 0;padding:0;list-style:none}
+.codes{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.5rem,1fr));gap:.5rem;margin:1rem 0 0;padding:0;list-style:none}
 .codes li,code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
-.codes li{padding:.5rem .75rem;border:1px solid var(--line);border-radius:.5rem;background:var(--ground);text-align:center}
+.codes li{padding:.5rem .25rem;font-size:.875rem;border:1px solid var(--line);border-radius:.5rem;background:var(--ground);text-align:center}
 .qr{display:block;width:100%;max-width:15rem;height:auto;margin:1.25rem auto 0;padding:.75rem;border-radius:.75rem;background:#fff}
 summary{min-height:2.75rem;padding:.6rem 0;font-weight:600;cursor:pointer}
 footer{padding-bottom:1.75rem;color:var(--quiet);font-size:.9rem;text-align:center}
