@@ -2,6 +2,7 @@ import { readState } from '../infra/state';
 import { type Api, DEFAULT_GATEWAY_URL, field, openApi, textField } from './api';
 import { receiveMail } from './demo/inbox';
 import { demoPassword } from './demo/people';
+import { signInWithApp } from './demo/second-factor';
 import { eventually, itemsOf, type Request, step, type Visitor } from './demo/steps';
 
 const DEFAULT_INBOX_URL = 'http://127.0.0.1:11080';
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
 
   for (const person of [ada, bela]) await signUp(api, person);
   await confirmAddress(api, inbox, ada);
+  await signInWithApp(api, ada, demoPassword(ada.username));
   const postId = await followAndPost(api, ada, bela);
   await askToFollow(api, ada, bela);
   await postAsynchronously(api, ada);

@@ -25,7 +25,7 @@ export const factorsPage = (visitor: Visitor, factors: SecondFactors): Response 
               <p class="quiet">{factors.passkeys === 0 ? 'None' : `You have ${factors.passkeys}.`}</p>
             </div>
             <a class="button" href="/auth/account/passkeys">
-              Passkeys
+              Manage passkeys
             </a>
           </li>
           {(factors.totp !== null || factors.passkeys > 0) && (
