@@ -43,6 +43,8 @@ export class ApiFailure extends Error {
     /** The stable code of the problem document; empty without one. */
     readonly code: string,
     message: string,
+    /** The problem document. */
+    readonly body?: unknown,
   ) {
     super(message);
   }
@@ -112,6 +114,7 @@ function failureOf(method: string, path: string, { status, body }: Answer): ApiF
     status,
     typeof code === 'string' ? code : '',
     `${method} ${path}: ${outcome} ${title}`.trim(),
+    body,
   );
 }
 

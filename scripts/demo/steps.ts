@@ -80,7 +80,9 @@ async function send(api: Api, { method, path, as, body, idempotencyKey }: Reques
   } catch (failure) {
     if (!(failure instanceof ApiFailure)) throw failure;
     if (failure.status === 0) throw new DemoFailure(`${failure.message}\nStart the system with \`make up\`.`);
-    return { status: failure.status, headers: new Headers(), body: { code: failure.code } };
+    const next = field(failure.body, 'second_factor');
+    const problem = { code: failure.code, ...(next !== undefined && { second_factor: next }) };
+    return { status: failure.status, headers: new Headers(), body: problem };
   }
 }
 
