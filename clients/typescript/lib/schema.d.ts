@@ -2175,7 +2175,9 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Access: public.
+         * @description Where the account has a second factor, the answer to a right password is `401 auth.second-factor-required`: its `second_factor` has the token for `POST /auth/second-factor`.
+         *
+         *     Access: public.
          */
         post: operations["users.postLogin"];
         delete?: never;

@@ -50,6 +50,8 @@ test('whoever knows the password guesses ten codes from one network, however man
   const refused = await complete(await begin(username, from(stranger)), { code }, from(stranger));
   expect([refused.status, refused.body.code]).toEqual([429, 'auth.too-many-attempts']);
   expect(Number(refused.headers.get('retry-after'))).toBeWithin(1, 3_601);
+  const metrics = await identity.authDeps.runtime.metrics.metrics();
+  expect(metrics).toContain('auth_attempts_refused_total{limit="code-network"} 5');
   // In the owner's own network nobody counts but who guesses there.
   expect(await guess(username, secret, 11, from(home))).toEqual([...repeated(401, 10), 429]);
   const known = from(home, device);

@@ -6,6 +6,7 @@ import type { AuthDeps } from '../deps';
 import { openCounters } from './counters';
 import { createDevices } from './devices';
 import { createFactorThrottle } from './factors';
+import { countRefusals } from './refusals';
 import { createResetThrottle, createThrottle } from './throttle';
 
 /**
@@ -28,11 +29,12 @@ export function openThrottles(
     new Uint8Array(hkdfSync('sha256', options.internalSecret, 'rookery', purpose, 32));
   const devices = createDevices(secretFor('device cookies'), now);
   const counters = openCounters(runtime, redis, { secret: secretFor('sign-in attempts'), now });
+  const countRefusal = countRefusals(runtime);
   return {
     devices,
-    throttle: createThrottle(runtime, counters, { devices, failuresPerNetwork }),
+    throttle: createThrottle(counters, countRefusal, { devices, failuresPerNetwork }),
     resetThrottle: createResetThrottle(counters, devices),
-    factorThrottle: createFactorThrottle(counters, devices),
+    factorThrottle: createFactorThrottle(counters, countRefusal, devices),
     passwordTurns: createWorkQueue({
       name: 'sign-in attempts',
       metrics: runtime.metrics,

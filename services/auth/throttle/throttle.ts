@@ -1,9 +1,8 @@
-import { Counter } from 'prom-client';
-import type { Runtime } from '#kit/core/runtime';
 import { networkOf } from '#kit/http/network';
 import type { Admission, Attempt, Devices, ResetThrottle, Throttle } from '../deps';
 import type { Counted, Counters } from './counters';
 import { tooManyAttempts } from './model';
+import type { CountRefusal } from './refusals';
 import * as rules from './rules';
 
 const AT_DEVICE = rules.inARow('device');
@@ -21,23 +20,17 @@ const AT_NETWORK = rules.inARow('account-and-network');
  * @param failuresPerNetwork in five minutes
  */
 export function createThrottle(
-  runtime: Runtime,
   counters: Counters,
+  countRefusal: CountRefusal,
   { devices, failuresPerNetwork }: { devices: Devices; failuresPerNetwork: number },
 ): Throttle {
   const byNetwork = rules.perNetwork(failuresPerNetwork);
-  const refusals = new Counter({
-    name: 'auth_attempts_refused_total',
-    help: 'Attempts with a password that were refused before it was checked, by limit',
-    labelNames: ['limit'] as const,
-    registers: [runtime.metrics],
-  });
 
   /** @throws TooManyAttempts when one of the limits does not admit the attempt */
   function requireAdmitted(limits: readonly Counted[], waits: readonly number[]): void {
     const longestMs = Math.max(0, ...waits);
     if (longestMs === 0) return;
-    refusals.inc({ limit: limits[waits.indexOf(longestMs)]?.rule.name ?? '' });
+    countRefusal(limits[waits.indexOf(longestMs)]?.rule.name ?? '');
     throw tooManyAttempts(longestMs);
   }
 

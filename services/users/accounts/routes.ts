@@ -53,7 +53,10 @@ export const accountRoutes = (deps: UsersDeps) =>
         gateway: { rateLimit: 'sign-in' },
         body: model.SignIn,
         response: { 200: model.TokenPair },
-        ...describe('Sign in', 'Sessions'),
+        ...describe('Sign in', 'Sessions', {
+          description:
+            'Where the account has a second factor, the answer to a right password is `401 auth.second-factor-required`: its `second_factor` has the token for `POST /auth/second-factor`',
+        }),
       },
     )
 
