@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Static, Type } from '@sinclair/typebox';
 import { withoutTrailingSlashes } from '#kit/config/urls';
 import { validated } from '#kit/errors/validation';
+import { networkOf } from '#kit/http/network';
 import { findByUserId } from '../credentials/store';
 import type { AuthDeps } from '../deps';
 import type { PendingSignIn } from '../second-factors/model';
@@ -64,7 +65,7 @@ export async function beginForeignSignIn(
  * @param callback.search the query that the provider has sent the browser back with
  * @param callback.userId who is signed in on the browser
  * @throws ForeignSignInRefused, ForeignSignInExpired, ProviderUnavailable, IdentityTaken, ProviderLinked
- * @throws AccountDeactivated
+ * @throws AccountDeactivated, ServiceOverloaded
  */
 export async function finishForeignSignIn(
   deps: AuthDeps,
@@ -78,7 +79,9 @@ export async function finishForeignSignIn(
   const state = url.searchParams.get('state') ?? '';
   const begun = await takeBegun(deps, provider, { state, browserId: callback.browserId });
   const { nonce, verifier } = validated(Begun, await unsealed(deps, begun));
-  const account = await signInProvider.finish(url, { state, nonce, verifier });
+  const { client, lifetime } = callback.from;
+  const turn = { ...lifetime, key: networkOf(client.address) };
+  const account = await signInProvider.finish(url, { state, nonce, verifier }, turn);
   const { next } = begun;
   if (begun.userId !== null) {
     if (begun.userId !== callback.userId)

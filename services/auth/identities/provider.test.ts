@@ -123,7 +123,7 @@ test.each([
 ])('a provider that names %s as its own endpoint reaches nothing', async (_, inner) => {
   const callback = `${REDIRECT}?code=x&state=a-state&iss=${encodeURIComponent(issuer.issuer)}`;
   issuer.state.misbehaviour = { metadata: { token_endpoint: inner } };
-  expect(await codeOf(open().provider.finish(new URL(callback), EXPECTED))).toMatch(
+  expect(await codeOf(open().provider.finish(new URL(callback), EXPECTED, {}))).toMatch(
     /^auth\.(provider-unavailable|foreign-sign-in-refused)$/,
   );
   expect(insideRequests).toBe(0);

@@ -14,6 +14,7 @@ import {
   fetchUserInfo,
   None,
 } from 'openid-client';
+import type { Turn, WorkQueue } from '#kit/core/queues/work-queue';
 import type { OutboundClient } from '#kit/http/outbound/client';
 import { OutboundFailure } from '#kit/http/outbound/target';
 import { type ForeignAccount, foreignAccountOf, isUsableSubject } from './account';
@@ -38,9 +39,10 @@ export interface SignInProvider extends Pick<ProviderSettings, 'name' | 'label' 
    *
    * @param callback the redirect URI with the query of the browser's request
    * @throws ForeignSignInRefused for an error, and for whatever is not of this provider, this sign-in and this moment
-   * @throws ProviderUnavailable
+   * @param turn for whom: a provider that hangs keeps few waiting, and nobody at the others
+   * @throws ProviderUnavailable, ServiceOverloaded
    */
-  finish(callback: URL, expected: Expected): Promise<ForeignAccount>;
+  finish(callback: URL, expected: Expected, turn: Turn): Promise<ForeignAccount>;
   /** @throws ProviderUnavailable unless it has answered lately */
   check(): Promise<void>;
 }
@@ -53,14 +55,18 @@ const USABLE_MS = 24 * FRESH_MS;
 /** A provider that did not answer is not asked again at once. */
 const RETRY_MS = 5_000;
 
-/** @param options.outbound may reach the allowed ranges and the port of the issuer */
+interface ProviderOptions {
+  /** May reach the allowed ranges and the port of the issuer. */
+  readonly outbound: OutboundClient;
+  /** Of exchanges. */
+  readonly queue: WorkQueue;
+  readonly now: () => number;
+  readonly timeoutMs?: number;
+}
+
 export function openProvider(
   settings: ProviderSettings,
-  {
-    outbound,
-    now,
-    timeoutMs = TIMEOUT_MS,
-  }: { outbound: OutboundClient; now: () => number; timeoutMs?: number },
+  { outbound, queue, now, timeoutMs = TIMEOUT_MS }: ProviderOptions,
 ): SignInProvider {
   const { name, label, trustsEmail, issuer, scopes } = settings;
   const unavailable = (cause: unknown) =>
@@ -77,6 +83,25 @@ export function openProvider(
       execute: [enableNonRepudiationChecks, ...(issuer.startsWith('http:') ? [allowInsecureRequests] : [])],
     });
   const configuration = remembered(discover, { now, unavailable });
+
+  async function exchange(callback: URL, { state, nonce, verifier }: Expected): Promise<ForeignAccount> {
+    const config = await configuration();
+    try {
+      const tokens = await authorizationCodeGrant(config, callback, {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: verifier,
+        idTokenExpected: true,
+      });
+      const claims = tokens.claims();
+      if (claims === undefined || !isUsableSubject(claims.sub)) throw new Error('No usable ID token');
+      const needsMore = claims.email === undefined && config.serverMetadata().userinfo_endpoint !== undefined;
+      const more = needsMore ? await fetchUserInfo(config, tokens.access_token, claims.sub) : {};
+      return foreignAccountOf(name, { ...more, ...claims });
+    } catch (failure) {
+      throw isOutbound(failure) ? unavailable(failure) : refused(failure, label);
+    }
+  }
 
   return {
     name,
@@ -99,25 +124,7 @@ export function openProvider(
         throw unavailable(failure);
       }
     },
-    async finish(callback, { state, nonce, verifier }) {
-      const config = await configuration();
-      try {
-        const tokens = await authorizationCodeGrant(config, callback, {
-          expectedState: state,
-          expectedNonce: nonce,
-          pkceCodeVerifier: verifier,
-          idTokenExpected: true,
-        });
-        const claims = tokens.claims();
-        if (claims === undefined || !isUsableSubject(claims.sub)) throw new Error('No usable ID token');
-        const needsMore =
-          claims.email === undefined && config.serverMetadata().userinfo_endpoint !== undefined;
-        const more = needsMore ? await fetchUserInfo(config, tokens.access_token, claims.sub) : {};
-        return foreignAccountOf(name, { ...more, ...claims });
-      } catch (failure) {
-        throw isOutbound(failure) ? unavailable(failure) : refused(failure, label);
-      }
-    },
+    finish: (callback, expected, turn) => queue.run(() => exchange(callback, expected), turn),
     check: async () => void (await configuration()),
   };
 }

@@ -1,4 +1,5 @@
 import { Counter } from 'prom-client';
+import { createWorkQueue, type QueueLimits } from '#kit/core/queues/work-queue';
 import type { Runtime } from '#kit/core/runtime';
 import type { Problem } from '#kit/errors/problem';
 import { createOutboundClient } from '#kit/http/outbound/client';
@@ -18,6 +19,8 @@ export interface SignInProviders {
 /** How a sign-in at a provider has ended: `pending` waits for a second factor, `unknown` for its owner to register or link. */
 export type Outcome = 'entered' | 'linked' | 'pending' | 'unknown' | 'refused';
 
+/** An exchange takes a round trip or two; one with a provider that hangs takes the timeouts of them. */
+const EXCHANGES: QueueLimits = { concurrent: 20, waiting: 200, waitMs: 3_000, serviceMs: 200 };
 /** Of URLs without one. */
 const HTTPS_PORT = 443;
 
@@ -37,7 +40,12 @@ export function openProviders(
       allowedRanges: one.allowedRanges,
       ports: [HTTPS_PORT, ...(port === '' ? [] : [Number(port)])],
     });
-    const provider = openProvider(one, { ...options, outbound });
+    const queue = createWorkQueue({
+      name: `sign-ins at ${one.name}`,
+      metrics: runtime.metrics,
+      limits: EXCHANGES,
+    });
+    const provider = openProvider(one, { ...options, outbound, queue });
     runtime.dependency({
       name: `sign-in provider ${one.name}`,
       required: false,
