@@ -20,11 +20,12 @@ const { values: options, positionals } = parseArgs({
 const DIST = resolve(positionals[0] ?? join(ROOT, 'dist', options.compact ? 'compact' : ''));
 /** These read files of their own package at run time, so they cannot be bundled; they are loaded on demand. */
 const NOT_BUNDLED = ['@grpc/reflection', 'pino-pretty', 'sharp'];
-/** Loaded only when traces are exported: otherwise not even their source should be in memory. */
+/** Loaded only when traces are exported, or a passkey is verified: otherwise not even their source should be in memory. */
 const RARELY_LOADED = [
   '@opentelemetry/exporter-trace-otlp-http',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace',
+  '@simplewebauthn/server',
 ];
 /** A change of one of these may change every bundle: the packages, and the build scripts. */
 const COMMON_INPUTS = [
