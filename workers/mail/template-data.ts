@@ -1,5 +1,11 @@
 import type { InvoicePaid } from '#contracts/events/billing';
-import type { FactorChange, IdentityChange, MailCategory, MailContent, MailRequested } from '#contracts/events/mail';
+import type {
+  FactorChange,
+  IdentityChange,
+  MailCategory,
+  MailContent,
+  MailRequested,
+} from '#contracts/events/mail';
 import type { MessageOf } from '#contracts/messages';
 import {
   invoiceNumber,
