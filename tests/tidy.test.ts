@@ -359,6 +359,13 @@ test('the body of a request that a route streams is left unread by kit alone, so
 });
 
 describe('the text', () => {
+  test('sources with JSX say whose it is: Bun reads the setting of the folder that a process is started in', async () => {
+    const silent: string[] = [];
+    for (const file of sources.filter((path) => path.endsWith('.tsx')))
+      if (!(await textOf(file)).startsWith('/** @jsxImportSource preact */\n')) silent.push(file);
+    expect(silent).toEqual([]);
+  });
+
   const MAX_FILE_LINES = 300;
   const MAX_FOLDER_FILES = 25;
 

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card } from '#kit/http/html/controls';
 import { htmlPage } from '#kit/http/html/page';
 

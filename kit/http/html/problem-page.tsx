@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { Problem } from '../../errors/problem';
 import { Card } from './controls';
 import { htmlPage, type Page } from './page';

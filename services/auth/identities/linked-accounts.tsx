@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card } from '#kit/http/html/controls';
 import { Form } from '../pages/layout';
 import type { Visitor } from '../pages/visitor';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { Problem } from '#kit/errors/problem';
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import { htmlPage } from '#kit/http/html/page';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Form, Next } from '../pages/layout';
 import type { Visitor } from '../pages/visitor';
 import type { SignInProviders } from './providers';

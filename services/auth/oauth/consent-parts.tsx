@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { isScope, SCOPES } from '#kit/auth/scopes';
 import { shownWebUrl } from '#kit/text/web-url';
 import type { AppRow } from '../apps/store';

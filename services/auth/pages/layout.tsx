@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
 import { htmlPage, type Page } from '#kit/http/html/page';
 import { FORM_TOKEN } from './form-tokens';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card } from '#kit/http/html/controls';
 import { formActionOf, OUT_OF_BAND } from '../../apps/redirect-uris';
 import type { BrowserSession } from '../../pages/browser-sessions';

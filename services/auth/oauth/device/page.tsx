@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { FieldError } from '#kit/errors/problem';
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import { Form, visitorPage } from '../../pages/layout';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card } from '#kit/http/html/controls';
 import type { AllowedApp } from '../../apps/model';
 import { ScopeList } from '../../oauth/consent-parts';

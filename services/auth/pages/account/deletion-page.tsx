@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import { htmlPage } from '#kit/http/html/page';
 import type { Failure } from '../failures';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
 import { Card } from '#kit/http/html/controls';
 import type { AllowedApp } from '../../apps/model';

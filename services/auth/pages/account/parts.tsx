@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 export const BackToAccount = () => (
   <div class="links">
     <a href="/auth/account">Back to your account</a>

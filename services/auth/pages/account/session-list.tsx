@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card } from '#kit/http/html/controls';
 import { Form, visitorPage } from '../layout';
 import type { Visitor } from '../visitor';

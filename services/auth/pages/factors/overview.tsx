@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Notice } from '#kit/http/html/controls';
 import type { SecondFactors } from '../../second-factors/model';
 import { BackToAccount } from '../account/parts';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import type { ComponentChildren } from 'preact';
 import { Form } from '../layout';
 import type { Visitor } from '../visitor';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { CreationOptions, Passkey } from '../../passkeys/model';
 import { BackToAccount } from '../account/parts';

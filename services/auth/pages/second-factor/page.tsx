@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { RequestOptions } from '../../passkeys/model';
 import type { PendingSignIn } from '../../second-factors/model';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import { ProviderButtons } from '../../identities/provider-buttons';
 import type { SignInProviders } from '../../identities/providers';

@@ -1,3 +1,4 @@
+/** @jsxImportSource preact */
 import { Card, Field, Notice } from '#kit/http/html/controls';
 import type { Failure } from '../failures';
 import { Form, Next, visitorPage } from '../layout';
