@@ -16,6 +16,12 @@ const UNPRINTABLE = /[^\P{Cc}\n\r\t]|\p{Noncharacter_Code_Point}/u;
 /** Whether a text holds something that can be neither shown nor stored as text. */
 export const hasUnprintable = (text: string): boolean => UNPRINTABLE.test(text) || !text.isWellFormed();
 
+/**
+ * Whether a text has characters that change the direction of what is written around it (UAX #9): embeddings, overrides and
+ * isolates. In a name they turn the sentence that it is shown in into another one.
+ */
+export const hasDirectionControl = (text: string): boolean => /[\u202a-\u202e\u2066-\u2069]/u.test(text);
+
 /** A text on one line: line breaks, tabs and what cannot be shown become one space, none at the ends. */
 export const toLine = (text: string): string =>
   text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]+/gu, ' ').trim();

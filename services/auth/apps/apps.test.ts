@@ -77,6 +77,8 @@ describe('registration', () => {
   test.each<[string, Partial<NewApp>, string]>([
     ['a redirect URI elsewhere', { redirectUris: ['http://app.example/'] }, 'invalid_redirect_uri'],
     ['no redirect URI', { redirectUris: [] }, 'invalid_redirect_uri'],
+    ['a name that turns text around', { name: '\u202etnuocca' }, 'invalid_client_metadata'],
+    ['a name that ends what isolates it', { name: 'Site\u2069' }, 'invalid_client_metadata'],
     ['an unknown scope', { scopes: ['read', 'everything'] }, 'invalid_client_metadata'],
     ['no secret, and a token of its own', { authMethod: 'none' }, 'invalid_client_metadata'],
   ])('refuses %s', async (_, change, code) => {

@@ -1,5 +1,6 @@
 import { isScope } from '#kit/auth/scopes';
 import { uuidv7 } from '#kit/core/ids';
+import { hasDirectionControl } from '#kit/text/visible';
 import type { AuthDeps } from '../deps';
 import { OAuthError } from '../oauth/errors';
 import { DEVICE_CODE, type GrantType } from '../oauth/grant-types';
@@ -38,6 +39,7 @@ export async function registerApp(
   wanted: NewApp,
 ): Promise<{ app: store.AppRow; secret: string | undefined }> {
   const redirectUris = [...new Set(wanted.redirectUris)];
+  requireName(wanted.name);
   requireRedirectUris(redirectUris, wanted);
   requireScopes(wanted.scopes);
   if (wanted.authMethod === 'none' && wanted.grantTypes.includes('client_credentials'))
@@ -59,6 +61,15 @@ export async function registerApp(
   await store.insertApp(deps.database, app);
   await evictUnused(deps);
   return { app, secret };
+}
+
+/** A person decides by a sentence that has the name in it. */
+function requireName(name: string): void {
+  if (hasDirectionControl(name))
+    throw new OAuthError(
+      'invalid_client_metadata',
+      'client_name has no characters that change the direction of text.',
+    );
 }
 
 function requireRedirectUris(uris: readonly string[], { grantTypes }: NewApp): void {
